@@ -1,0 +1,42 @@
+/* Content digests: SHA-256 is our truth, MD5 is what Drive can compare, both in one pass. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sync/base/cleanup.h"
+
+#define DIGEST_SHA256_SIZE 32
+#define DIGEST_MD5_SIZE 16
+#define DIGEST_HEX_SIZE (DIGEST_SHA256_SIZE * 2 + 1)
+
+struct digest {
+	uint8_t sha256[DIGEST_SHA256_SIZE];
+	uint8_t md5[DIGEST_MD5_SIZE];
+	bool has_sha256, has_md5;
+};
+
+struct hasher;
+
+/* 0 or -ENOMEM. One hasher, one thread at a time. */
+int hasher_new(struct hasher **ret);
+void hasher_free(struct hasher *hasher);
+DEFINE_CLEANUP(struct hasher *, hasher_free);
+void hasher_add(struct hasher *hasher, const void *data, size_t len);
+/* Ends the run; the hasher starts anew with the next addition. */
+void hasher_take(struct hasher *hasher, struct digest *ret);
+
+/* Digests LEN bytes of FD from OFFSET (LEN < 0: to the end) through pread; the number of bytes
+ * read goes to ret_len if not NULL. *cancel (may be NULL) turning true ends it: -ECANCELED. */
+int digest_fd(int fd, int64_t offset, int64_t len, const bool *cancel, struct digest *ret,
+	      uint64_t *ret_len);
+
+/* True only where both have a SHA-256 (else both an MD5) and they agree. */
+bool digest_equal(const struct digest *a, const struct digest *b);
+/* True where a digest that both have differs. */
+bool digest_differs(const struct digest *a, const struct digest *b);
+
+void hex_encode(const uint8_t *data, size_t len, char *ret); /* ret: 2 * len + 1 bytes */
+/* Exactly LEN bytes from 2 * LEN hex digits and a NUL. 0 or -EINVAL. */
+int hex_decode(const char *hex, uint8_t *ret, size_t len);
