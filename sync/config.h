@@ -1,0 +1,101 @@
+/*
+ * The effective configuration: presets of Pype (config.json, gdrive.json, local_drive.json), our
+ * sitefs.json, the environment and the command line, merged once at start and then read-only
+ * (any thread). Rules: INTERFACE "Files"; C10 of the origin study.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "sync/base/cleanup.h"
+#include "sync/base/error.h"
+
+struct config_root {
+	char *name; /* "work"; "" where the preset gives one string instead of a map */
+	char *path; /* local_drive: absolute folder; gdrive: "/My Drive/..." or "/DRIVE/..." */
+};
+
+struct config_site {
+	char *name;
+	char *provider; /* "local_drive", "gdrive": names of providers/registry */
+	struct config_root *roots;
+	size_t n_roots;
+	char **credentials; /* key files, environment expanded */
+	size_t n_credentials;
+	char *endpoint; /* or NULL */
+	char *subject;  /* or NULL */
+};
+
+/* Ours, from sitefs.json; every field has a key in the table of config_keys(). Times in ms. */
+struct config_timing {
+	int64_t settled_ms;    /* a file unchanged this long is settled: 2 s */
+	int64_t young_ms;      /* a record is young, a missing source is waited for: 10 min */
+	int64_t pull_ms;       /* our entry without a file stands this long before it is pulled */
+	int64_t gone_ms;       /* a copy that no document names is kept this long: 1 min */
+	int64_t retry_min_ms;  /* first backoff after a transient fault: 1 s */
+	int64_t retry_max_ms;  /* longest backoff: 5 min */
+	int64_t probe_ms;      /* a faulty site or root is probed this often: 10 s */
+};
+
+struct config {
+	char *dir; /* where the presets were found */
+	char *local_id, *active_site, *remote_site; /* remote_site "" = nothing is synced */
+	int retry_cnt;
+	int64_t loop_delay_ms;
+	struct config_site *sites;
+	size_t n_sites;
+
+	char *store_uri; /* "sqlite:/path" or "mongodb://..."; NULL if none was named */
+	char *store_database; /* AVALON_DB, default "avalon" */
+	char *state_dir;
+	char *runtime_dir; /* control sockets: $XDG_RUNTIME_DIR/sitefs or /run/sitefs */
+
+	int n_readers; /* pool for reads that people wait for: 8 */
+	int n_workers; /* pool for background transfers: 4 */
+	int64_t read_deadline_ms; /* 30 s; -1 = none */
+	int64_t verify_first_bytes; /* files up to this are verified before a reply: 1 MiB */
+	int64_t chunk_bytes; /* a request to the remote in the background: 8 MiB */
+	int64_t reserve_bytes; /* free space kept on a root's file system: 1 GiB, or 5 % of it if
+				  that is less */
+	mode_t file_mode, dir_mode; /* of remote-only files and folders: 0644, 0755 */
+	struct config_timing timing;
+	void *origins; /* of config_show() */
+};
+
+/* What the command line says; NULL = not given. */
+struct config_options {
+	const char *config_dir, *state_dir, *store_uri;
+	const char *project; /* a per-project folder of presets may override */
+};
+
+/*
+ * Errors (-EINVAL, -ENOENT, ...) name file, line and remedy. Unknown keys are logged once as
+ * warnings. A missing store is no error here: store_uri is NULL then, and config_store_places()
+ * tells where it was looked for.
+ */
+int config_load(const struct config_options *options, struct config **ret,
+		struct error *error);
+void config_free(struct config *config);
+DEFINE_CLEANUP(struct config *, config_free);
+
+/* NULL if there is none of that name. */
+const struct config_site *config_find_site(const struct config *config, const char *name);
+/* Index of the site's root that a document's root name means: exact name, else the only root
+ * where either side is unnamed. -1 if none. */
+int config_site_root(const struct config_site *site, const char *name);
+/* One line: the places where a store could have been named, in order. Static. */
+const char *config_store_places(void);
+
+/* One effective key, for `sitefs config show|explain`. Borrowed strings. */
+struct config_key {
+	const char *name;   /* "timing.settled" */
+	const char *value;  /* as JSON text */
+	const char *origin; /* "default", a file's path, an environment variable, "--store" */
+	const char *help;   /* one line */
+};
+/* Calls FN for each key in the order of the manual; stops at its first non-zero result. */
+int config_each_key(const struct config *config,
+		    int (*fn)(void *context, const struct config_key *key), void *context);

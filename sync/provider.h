@@ -1,0 +1,150 @@
+/*
+ * Port to a place that holds copies: what the engine asks of a remote. One implementation per
+ * folder in providers/; providers/local_drive is the smallest and the documentation by example.
+ * One contract suite (tests/contract/provider) holds all of them to this page.
+ *
+ * Calls block, on pool threads, several at once on one handle; each returns soon (-ECANCELED) after
+ * call->cancel was set from any thread. Memory belongs to the caller unless stated.
+ *
+ * Result of every int function: 0 on success; a positive provider_outcome that the caller must
+ * handle; a negative errno for local trouble (-ENOMEM, -ECANCELED, what the source or sink
+ * returned), passed up unchanged. Except on 0, call->error tells a person why.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "sync/base/cleanup.h"
+#include "sync/base/digest.h"
+#include "sync/base/error.h"
+#include "sync/config.h"
+
+enum provider_outcome {
+	/* about one object: the rest of the site is fine */
+	PROVIDER_GONE = 1,   /* no object there (or trashed) */
+	PROVIDER_CHANGED,    /* the object is not the revision given */
+	PROVIDER_EXISTS,     /* store: something is at that name and no previous revision was given */
+	PROVIDER_REFUSED,    /* this remote cannot hold that name or size, ever: report, no retry */
+	PROVIDER_TORN,	     /* what came is not what the object's own checksum or size says */
+	PROVIDER_SOURCE_CHANGED, /* store: the source changed while it was read: begin again later */
+	/* about the moment: retry with backoff, no try counted */
+	PROVIDER_BUSY, /* rate limit or server trouble; call->retry_after_ms if it said so */
+	/* about the whole site: law 8, stop its queue and probe */
+	PROVIDER_UNREACHABLE,  /* no network, mount away */
+	PROVIDER_UNAUTHORIZED, /* login refused */
+	PROVIDER_DENIED,       /* logged in, may not do this (read-only) */
+	PROVIDER_FULL,	       /* no room or quota */
+	PROVIDER_NO_ROOT,      /* the site's root folder is missing or is another one */
+};
+
+/* True for the outcomes that concern the whole site. */
+static inline bool provider_is_site_fault(int outcome)
+{
+	return outcome >= PROVIDER_UNREACHABLE && outcome <= PROVIDER_NO_ROOT;
+}
+const char *provider_outcome_name(int outcome);
+
+/* Context of one call, zero-initialised by the caller. */
+struct provider_call {
+	bool cancel; /* set with __atomic_store_n by anyone, read with __atomic_load_n */
+	void (*progress)(void *context, uint64_t bytes); /* or NULL; bytes moved so far */
+	void *progress_context;
+	int64_t retry_after_ms;
+	struct error error;
+};
+
+/* Which object: by path below a root of the site, and by id where one is known (it may be NULL, and an
+ * implementation may ignore it: local_drive does). Borrowed. */
+struct provider_ref {
+	const char *root; /* name of the root: "work", "" */
+	const char *path; /* as sync/base/path.h */
+	const char *id;
+};
+
+struct provider_object {
+	char *id, *revision; /* the ids that a truth record keeps per remote */
+	char *document_id;   /* what the document's `id` gets (C9): Drive id, or the basename */
+	int64_t size;
+	int64_t mtime_ns;
+	struct digest digest; /* as far as the remote tells without reading the content */
+};
+void provider_object_done(struct provider_object *object);
+
+/* Takes LEN bytes that lie at OFFSET of the object; in order within one fetch. 0 or a negative errno,
+ * which ends the fetch. */
+typedef int provider_sink(void *context, const void *data, size_t len, uint64_t offset);
+/* Gives up to LEN bytes at OFFSET of the source: bytes given, or a negative errno. */
+typedef ssize_t provider_source(void *context, void *data, size_t len, uint64_t offset);
+typedef int provider_list_fn(void *context, const char *name, bool is_folder,
+			     const struct provider_object *object);
+
+/* A resumable upload: the provider fills TOKEN with whatever it needs to go on (not secret in logs: law 10
+ * applies), and calls SAVE each time that a restart should start from it. */
+struct provider_resume {
+	char *token; /* in: NULL or the token saved last; owned here, replaced by the provider */
+	int (*save)(void *context, const char *token, uint64_t bytes);
+	void *context;
+};
+
+struct provider_put {
+	struct provider_ref ref;
+	provider_source *source;
+	void *source_context;
+	/* True while the source is still what was decided on; asked before the last chunk. */
+	bool (*is_source_same)(void *context);
+	int64_t size, mtime_ns;
+	struct digest digest; /* of the source where known already, else empty */
+	/* Revision that may be replaced; NULL: nothing may be there. The old content stays recoverable. */
+	const char *previous;
+	struct provider_resume *resume;
+};
+
+struct provider;
+
+struct provider_ops {
+	const char *name;
+	/* Login, roots, quota. CREATE_ROOT makes missing root folders. 0 or a site fault. Cheap enough to be
+	 * repeated as the probe of a faulty site. */
+	int (*probe)(struct provider *provider, bool create_root, struct provider_call *call);
+	/* NULL where this remote can hold that path, else why not (static). No I/O. */
+	const char *(*refusal)(struct provider *provider, const char *path);
+	/* PROVIDER_GONE. */
+	int (*stat)(struct provider *provider, const struct provider_ref *ref,
+		    struct provider_call *call, struct provider_object *ret);
+	/* Everything directly in a folder. PROVIDER_GONE. */
+	int (*list)(struct provider *provider, const struct provider_ref *folder,
+		    provider_list_fn *fn, void *context, struct provider_call *call);
+	/* LENGTH bytes from OFFSET (exactly; both within the object) of revision REVISION (NULL: any).
+	 * PROVIDER_GONE, _CHANGED, _TORN. */
+	int (*fetch)(struct provider *provider, const struct provider_ref *ref,
+		     const char *revision, uint64_t offset, uint64_t length, provider_sink *sink,
+		     void *context, struct provider_call *call);
+	/* Reads what the remote holds, by its own checksum or by reading all of it. PROVIDER_GONE,
+	 * _CHANGED. */
+	int (*digest)(struct provider *provider, const struct provider_ref *ref,
+		      const char *revision, struct provider_call *call, struct digest *ret);
+	/* Puts the whole source there, verified, atomically, folders made as needed: until it returns 0 the
+	 * name holds what it held. RET is the stored object with the digest of what was sent. Repeating it
+	 * after a lost answer makes no second object. */
+	int (*store)(struct provider *provider, const struct provider_put *put,
+		     struct provider_call *call, struct provider_object *ret);
+	/* Moves the object into the remote's trash: only for commands that say so. PROVIDER_GONE,
+	 * _CHANGED. */
+	int (*trash)(struct provider *provider, const struct provider_ref *ref,
+		     const char *revision, struct provider_call *call);
+	void (*free)(struct provider *provider);
+};
+
+struct provider {
+	const struct provider_ops *ops;
+};
+
+_unused_ static inline void provider_free(struct provider *provider)
+{
+	if (provider)
+		provider->ops->free(provider);
+}
+DEFINE_CLEANUP(struct provider *, provider_free);

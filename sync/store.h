@@ -1,0 +1,171 @@
+/*
+ * Port to the studio's database: our own operations, not a query language. Implementations: the
+ * embedded SQLite store (sync/store_sqlite); MongoDB later. One contract table
+ * (tests/contract/store) holds both to the same results.
+ *
+ * A store handle belongs to one thread at a time, except wake() (any thread). Calls block. Result
+ * of every int function: 0; a positive store_outcome that the caller handles; or a negative errno
+ * that means the database could not be used (-EBUSY locked, -ETIMEDOUT, -EHOSTUNREACH, -EACCES,
+ * -EIO ...): nothing was changed then, or (only after a lost connection) it is unknown.
+ *
+ * What may be written is law 3 of the design: entries of `sites` by conditional change that
+ * repeats every precondition; nothing else survives differently, byte for byte.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sync/base/buf.h"
+#include "sync/base/cleanup.h"
+#include "sync/base/error.h"
+#include "sync/truth.h"
+
+struct store;
+
+enum store_outcome {
+	STORE_GONE = 1,	  /* no such document, file or record */
+	STORE_CONFLICT,	  /* a precondition does not hold: the store's entry differs, it wins */
+	STORE_EXISTS,	  /* insert: an _id (or a version) of that kind is there already */
+	STORE_TOKEN_LOST, /* watch: unknown or pruned token, another store: read everything */
+	STORE_QUIET,	  /* watch: nothing happened until the deadline, or wake() was called */
+};
+
+enum store_event_kind {
+	STORE_EVENT_DOC = 1, /* a document was inserted or changed: read it again */
+	STORE_EVENT_GONE,    /* a document was removed */
+	STORE_EVENT_TRUTH,   /* a truth record was written: read it again */
+};
+
+struct store_event {
+	enum store_event_kind kind;
+	const char *project;
+	const char *id; /* of the document, or the truth record's key. Borrowed */
+};
+
+/* What is changed in one site entry of one file. */
+enum record_op {
+	RECORD_DONE = 1, /* set id, created_dt; unset error, tries, last_failed_dt, progress (C4);
+			    adds the whole entry where it is absent (C8) */
+	RECORD_FAILED,	 /* set tries, error, last_failed_dt; unset progress (C5) */
+	RECORD_PROGRESS, /* set progress */
+	RECORD_PULL,	 /* remove the entry */
+	RECORD_RETRY,	 /* unset tries, error, last_failed_dt, progress */
+};
+
+/*
+ * One such change with the entry it was decided on: presence, created_dt, id of the entry, the
+ * file's _id and path must still be so (law 7), else STORE_CONFLICT. It carries absolute values,
+ * so that doing it twice is doing it once: where the entry is already as wanted, the result is 0.
+ * All strings are owned by the record.
+ */
+struct record {
+	enum record_op op;
+	char *project, *repre, *file, *path, *site; /* path: as in the document */
+	int had_presence;			    /* enum doc_presence */
+	int64_t had_created_ms;			    /* where had_presence is DOC_PRESENT */
+	char *had_id;				    /* or NULL */
+	char *id;				    /* DONE: remote id, or basename */
+	int64_t created_ms;			    /* DONE */
+	int tries;				    /* FAILED: the new total */
+	char *error;				    /* FAILED */
+	int64_t failed_ms;			    /* FAILED */
+	double progress;			    /* PROGRESS */
+};
+
+void record_done(struct record *record);
+DEFINE_CLEANUP(struct record *, record_done);
+
+/* A change to the site that a person names: whole documents or single files of one. */
+enum site_edit_op {
+	SITE_ADD = 1,  /* push {name} where absent; never created_dt */
+	SITE_REMOVE,   /* pull the entry */
+	SITE_RESET,    /* replace by {name[, priority]} */
+	SITE_PAUSE,    /* set paused: true */
+	SITE_UNPAUSE,  /* unset paused */
+	SITE_PRIORITY, /* set priority */
+};
+
+struct site_edit {
+	enum site_edit_op op;
+	const char *project, *repre;
+	const char *file; /* NULL: every file of the representation */
+	const char *site;
+	int priority;
+};
+
+/* Calls with borrowed arguments; a non-zero result ends the walk and is returned by it. */
+typedef int store_doc_fn(void *context, const char *project, const void *bson, size_t len);
+typedef int store_event_fn(void *context, const struct store_event *event);
+typedef int store_truth_fn(void *context, const struct truth *truth);
+typedef int store_name_fn(void *context, const char *name);
+
+struct store_ops {
+	const char *name;
+	/* Identity of the database's content: random, made with it. Allocated. */
+	int (*identity)(struct store *store, char **ret);
+	/* Names of the projects (collections). */
+	int (*projects)(struct store *store, store_name_fn *fn, void *context);
+	/* A token that stands for now: events after it are given by watch. Allocated. */
+	int (*now)(struct store *store, char **ret_token);
+	/* Every document (ALL) or every representation of PROJECT (NULL: of all). */
+	int (*scan)(struct store *store, const char *project, bool all, store_doc_fn *fn,
+		    void *context);
+	int (*scan_truth)(struct store *store, store_truth_fn *fn, void *context);
+	/* One document as BSON into an empty RET. STORE_GONE. */
+	int (*load)(struct store *store, const char *project, const char *id, struct buf *ret);
+	/* STORE_GONE. The caller ends RET with truth_done(). */
+	int (*load_truth)(struct store *store, const char *project, const char *key,
+			  struct truth *ret);
+	/* Waits until TIMEOUT_MS (0: only look; -1: for ever) for events after *token, gives them to FN
+	 * and replaces *token (allocated). STORE_QUIET, STORE_TOKEN_LOST. */
+	int (*watch)(struct store *store, char **token, int64_t timeout_ms, store_event_fn *fn,
+		     void *context);
+	/* Ends a watch() of this handle at once. Any thread. */
+	void (*wake)(struct store *store);
+	/* N changes, in order; results[i] is 0, STORE_GONE or STORE_CONFLICT each. A negative result
+	 * says that none was made. Old forms of `sites` are converted whole where touched. */
+	int (*record)(struct store *store, const struct record *records, size_t n,
+		      int *results);
+	/* 0, STORE_GONE; the number of entries changed goes to ret_changed. */
+	int (*edit)(struct store *store, const struct site_edit *edit, size_t *ret_changed);
+	/* Adds the record, or completes the one that says the same bytes (digests, remotes); where it
+	 * says other bytes: replaced if REPLACE, else STORE_CONFLICT. */
+	int (*put_truth)(struct store *store, const struct truth *truth, bool replace);
+	/* Inserts documents as they are. results[i] = 0 or STORE_EXISTS; never alters one. */
+	int (*insert)(struct store *store, const char *project, const struct buf *docs,
+		      size_t n, int *results);
+	/* Registers a publish: all of DOCS or none. STORE_EXISTS where a document with the same type,
+	 * parent and name, or the same _id, is there. */
+	int (*publish)(struct store *store, const char *project, const struct buf *docs,
+		       size_t n);
+	/* The document with that type, parent (NULL: any) and name (or, where NAME is NULL, the one with the
+	 * highest integer `name`). STORE_GONE. */
+	int (*find)(struct store *store, const char *project, const char *type,
+		    const char *parent, const char *name, struct buf *ret);
+	/* Leases of this host: taken for KEY ("upload:SITE:PROJECT:{root}/a/b") by this process. 0: taken or
+	 * already ours; STORE_CONFLICT: a living process holds it. Released, or void with the process (embedded:
+	 * pid and start time). */
+	int (*lease)(struct store *store, const char *key);
+	int (*release)(struct store *store, const char *key);
+	void (*free)(struct store *store);
+};
+
+struct store {
+	const struct store_ops *ops;
+};
+
+/*
+ * Opens "sqlite:PATH" (created where missing unless MUST_EXIST). -ENOENT; -EMEDIUMTYPE where the file
+ * is no store of ours; -EREMOTE on a network file system; -EOPNOTSUPP "this build has no ..." for
+ * mongodb.
+ */
+int store_open(const char *uri, const char *database, bool must_exist, struct store **ret,
+	       struct error *error);
+_unused_ static inline void store_free(struct store *store)
+{
+	if (store)
+		store->ops->free(store);
+}
+DEFINE_CLEANUP(struct store *, store_free);
