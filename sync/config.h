@@ -31,18 +31,19 @@ struct config_site {
 
 /* Ours, from sitefs.json; every field has a key in the table of config_keys(). Times in ms. */
 struct config_timing {
-	int64_t settled_ms;    /* a file unchanged this long is settled: 2 s */
-	int64_t young_ms;      /* a record is young, a missing source is waited for: 10 min */
-	int64_t pull_ms;       /* our entry without a file stands this long before it is pulled */
-	int64_t gone_ms;       /* a copy that no document names is kept this long: 1 min */
-	int64_t retry_min_ms;  /* first backoff after a transient fault: 1 s */
-	int64_t retry_max_ms;  /* longest backoff: 5 min */
-	int64_t probe_ms;      /* a faulty site or root is probed this often: 10 s */
+	int64_t settled_ms; /* a file unchanged this long is settled: 2 s */
+	int64_t young_ms; /* a record is young, a missing source is waited for: 10 min */
+	int64_t pull_ms; /* our entry without a file stands this long before it is pulled */
+	int64_t gone_ms;      /* a copy that no document names is kept this long: 1 min */
+	int64_t retry_min_ms; /* first backoff after a transient fault: 1 s */
+	int64_t retry_max_ms; /* longest backoff: 5 min */
+	int64_t probe_ms;     /* a faulty site or root is probed this often: 10 s */
 };
 
 struct config {
 	char *dir; /* where the presets were found */
-	char *local_id, *active_site, *remote_site; /* remote_site "" = nothing is synced */
+	char *local_id, *active_site,
+		*remote_site; /* remote_site "" = nothing is synced */
 	int retry_cnt;
 	int64_t loop_delay_ms;
 	struct config_site *sites;
@@ -53,11 +54,11 @@ struct config {
 	char *state_dir;
 	char *runtime_dir; /* control sockets: $XDG_RUNTIME_DIR/sitefs or /run/sitefs */
 
-	int n_readers; /* pool for reads that people wait for: 8 */
-	int n_workers; /* pool for background transfers: 4 */
+	int n_readers;            /* pool for reads that people wait for: 8 */
+	int n_workers;            /* pool for background transfers: 4 */
 	int64_t read_deadline_ms; /* 30 s; -1 = none */
 	int64_t verify_first_bytes; /* files up to this are verified before a reply: 1 MiB */
-	int64_t chunk_bytes; /* a request to the remote in the background: 8 MiB */
+	int64_t chunk_bytes;        /* a request to the remote in the background: 8 MiB */
 	int64_t reserve_bytes; /* free space kept on a root's file system: 1 GiB, or 5 % of it if
 				  that is less */
 	mode_t file_mode, dir_mode; /* of remote-only files and folders: 0644, 0755 */
@@ -91,11 +92,13 @@ const char *config_store_places(void);
 
 /* One effective key, for `sitefs config show|explain`. Borrowed strings. */
 struct config_key {
-	const char *name;   /* "timing.settled" */
-	const char *value;  /* as JSON text */
-	const char *origin; /* "default", a file's path, an environment variable, "--store" */
-	const char *help;   /* one line */
+	const char *name;  /* "timing.settled" */
+	const char *value; /* as JSON text */
+	const char *
+		origin; /* "default", a file's path, an environment variable, "--store" */
+	const char *help; /* one line */
 };
 /* Calls FN for each key in the order of the manual; stops at its first non-zero result. */
 int config_each_key(const struct config *config,
-		    int (*fn)(void *context, const struct config_key *key), void *context);
+		    int (*fn)(void *context, const struct config_key *key),
+		    void *context);

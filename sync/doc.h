@@ -29,19 +29,19 @@ enum doc_presence {
 struct doc_site {
 	char *name;
 	enum doc_presence presence; /* never DOC_ABSENT */
-	int64_t created_ms;	    /* 0 without created_dt; fuzzy (C17): existence only */
-	char *id;		    /* remote id, or NULL */
-	char *error;		    /* or NULL */
-	int64_t failed_ms;	    /* last_failed_dt, 0 = none */
-	int tries;		    /* 0 = none */
-	int priority;		    /* DOC_PRIORITY_DEFAULT where the key is missing */
-	bool is_paused;		    /* the key exists, whatever its value */
-	double progress;	    /* 0..1; -1 where missing or not a number of that range */
+	int64_t created_ms; /* 0 without created_dt; fuzzy (C17): existence only */
+	char *id;           /* remote id, or NULL */
+	char *error;        /* or NULL */
+	int64_t failed_ms;  /* last_failed_dt, 0 = none */
+	int tries;          /* 0 = none */
+	int priority;       /* DOC_PRIORITY_DEFAULT where the key is missing */
+	bool is_paused;     /* the key exists, whatever its value */
+	double progress;    /* 0..1; -1 where missing or not a number of that range */
 };
 
 /* Form of a file's `sites` in the document. Anything but LIST is converted when first written. */
 enum doc_form {
-	DOC_FORM_LIST,	  /* [{name: ...}] */
+	DOC_FORM_LIST,    /* [{name: ...}] */
 	DOC_FORM_STRINGS, /* ["studio"]: each present, without a date */
 	DOC_FORM_OBJECT,  /* {"studio": {...}} */
 	DOC_FORM_MISSING,
@@ -49,13 +49,13 @@ enum doc_form {
 
 /* One element of files[]. */
 struct doc_file {
-	char *id;      /* NULL only where refused */
-	char *path;    /* as in the document */
-	char *root;    /* root name: "work", "" for {root}; NULL: an absolute path or refused */
-	char *rel;     /* below the root, normalised; the absolute path where root is NULL */
-	char *key;     /* of truth records: "{root[work]}/a/b", "{root}/a/b"; NULL as root */
-	char *hash;    /* or NULL */
-	int64_t size;  /* a hint; -1 where missing, negative or not a number */
+	char *id;   /* NULL only where refused */
+	char *path; /* as in the document */
+	char *root; /* root name: "work", "" for {root}; NULL: an absolute path or refused */
+	char *rel;  /* below the root, normalised; the absolute path where root is NULL */
+	char *key;  /* of truth records: "{root[work]}/a/b", "{root}/a/b"; NULL as root */
+	char *hash; /* or NULL */
+	int64_t size;     /* a hint; -1 where missing, negative or not a number */
 	int64_t mtime_ns; /* from hash, else the id's time; -1 unknown */
 	enum doc_form form;
 	struct doc_site *sites;
@@ -66,10 +66,10 @@ struct doc_file {
 struct doc {
 	char *project; /* collection */
 	char *id;
-	char *parent;	      /* version's id, or NULL */
-	char *name;	      /* representation name: "exr" */
+	char *parent;         /* version's id, or NULL */
+	char *name;           /* representation name: "exr" */
 	char *asset, *subset; /* from context; "" where missing */
-	char *version;	      /* "v003", "hero", "" */
+	char *version;        /* "v003", "hero", "" */
 	struct doc_file *files;
 	size_t n_files;
 };

@@ -24,11 +24,11 @@
 
 enum provider_outcome {
 	/* about one object: the rest of the site is fine */
-	PROVIDER_GONE = 1,   /* no object there (or trashed) */
-	PROVIDER_CHANGED,    /* the object is not the revision given */
-	PROVIDER_EXISTS,     /* store: something is at that name and no previous revision was given */
-	PROVIDER_REFUSED,    /* this remote cannot hold that name or size, ever: report, no retry */
-	PROVIDER_TORN,	     /* what came is not what the object's own checksum or size says */
+	PROVIDER_GONE = 1, /* no object there (or trashed) */
+	PROVIDER_CHANGED,  /* the object is not the revision given */
+	PROVIDER_EXISTS, /* store: something is at that name and no previous revision was given */
+	PROVIDER_REFUSED, /* this remote cannot hold that name or size, ever: report, no retry */
+	PROVIDER_TORN, /* what came is not what the object's own checksum or size says */
 	PROVIDER_SOURCE_CHANGED, /* store: the source changed while it was read: begin again later */
 	/* about the moment: retry with backoff, no try counted */
 	PROVIDER_BUSY, /* rate limit or server trouble; call->retry_after_ms if it said so */
@@ -36,7 +36,7 @@ enum provider_outcome {
 	PROVIDER_UNREACHABLE,  /* no network, mount away */
 	PROVIDER_UNAUTHORIZED, /* login refused */
 	PROVIDER_DENIED,       /* logged in, may not do this (read-only) */
-	PROVIDER_FULL,	       /* no room or quota */
+	PROVIDER_FULL,         /* no room or quota */
 	PROVIDER_NO_ROOT,      /* the site's root folder is missing or is another one */
 };
 
@@ -66,7 +66,7 @@ struct provider_ref {
 
 struct provider_object {
 	char *id, *revision; /* the ids that a truth record keeps per remote */
-	char *document_id;   /* what the document's `id` gets (C9): Drive id, or the basename */
+	char *document_id; /* what the document's `id` gets (C9): Drive id, or the basename */
 	int64_t size;
 	int64_t mtime_ns;
 	struct digest digest; /* as far as the remote tells without reading the content */
@@ -108,7 +108,8 @@ struct provider_ops {
 	const char *name;
 	/* Login, roots, quota. CREATE_ROOT makes missing root folders. 0 or a site fault. Cheap enough to be
 	 * repeated as the probe of a faulty site. */
-	int (*probe)(struct provider *provider, bool create_root, struct provider_call *call);
+	int (*probe)(struct provider *provider, bool create_root,
+		     struct provider_call *call);
 	/* NULL where this remote can hold that path, else why not (static). No I/O. */
 	const char *(*refusal)(struct provider *provider, const char *path);
 	/* PROVIDER_GONE. */
@@ -120,12 +121,13 @@ struct provider_ops {
 	/* LENGTH bytes from OFFSET (exactly; both within the object) of revision REVISION (NULL: any).
 	 * PROVIDER_GONE, _CHANGED, _TORN. */
 	int (*fetch)(struct provider *provider, const struct provider_ref *ref,
-		     const char *revision, uint64_t offset, uint64_t length, provider_sink *sink,
-		     void *context, struct provider_call *call);
+		     const char *revision, uint64_t offset, uint64_t length,
+		     provider_sink *sink, void *context, struct provider_call *call);
 	/* Reads what the remote holds, by its own checksum or by reading all of it. PROVIDER_GONE,
 	 * _CHANGED. */
 	int (*digest)(struct provider *provider, const struct provider_ref *ref,
-		      const char *revision, struct provider_call *call, struct digest *ret);
+		      const char *revision, struct provider_call *call,
+		      struct digest *ret);
 	/* Puts the whole source there, verified, atomically, folders made as needed: until it returns 0 the
 	 * name holds what it held. RET is the stored object with the digest of what was sent. Repeating it
 	 * after a lost answer makes no second object. */

@@ -25,11 +25,11 @@
 struct store;
 
 enum store_outcome {
-	STORE_GONE = 1,	  /* no such document, file or record */
-	STORE_CONFLICT,	  /* a precondition does not hold: the store's entry differs, it wins */
-	STORE_EXISTS,	  /* insert: an _id (or a version) of that kind is there already */
+	STORE_GONE = 1, /* no such document, file or record */
+	STORE_CONFLICT, /* a precondition does not hold: the store's entry differs, it wins */
+	STORE_EXISTS, /* insert: an _id (or a version) of that kind is there already */
 	STORE_TOKEN_LOST, /* watch: unknown or pruned token, another store: read everything */
-	STORE_QUIET,	  /* watch: nothing happened until the deadline, or wake() was called */
+	STORE_QUIET, /* watch: nothing happened until the deadline, or wake() was called */
 };
 
 enum store_event_kind {
@@ -46,12 +46,13 @@ struct store_event {
 
 /* What is changed in one site entry of one file. */
 enum record_op {
-	RECORD_DONE = 1, /* set id, created_dt; unset error, tries, last_failed_dt, progress (C4);
+	RECORD_DONE =
+		1, /* set id, created_dt; unset error, tries, last_failed_dt, progress (C4);
 			    adds the whole entry where it is absent (C8) */
-	RECORD_FAILED,	 /* set tries, error, last_failed_dt; unset progress (C5) */
+	RECORD_FAILED,   /* set tries, error, last_failed_dt; unset progress (C5) */
 	RECORD_PROGRESS, /* set progress */
-	RECORD_PULL,	 /* remove the entry */
-	RECORD_RETRY,	 /* unset tries, error, last_failed_dt, progress */
+	RECORD_PULL,     /* remove the entry */
+	RECORD_RETRY,    /* unset tries, error, last_failed_dt, progress */
 };
 
 /*
@@ -63,15 +64,15 @@ enum record_op {
 struct record {
 	enum record_op op;
 	char *project, *repre, *file, *path, *site; /* path: as in the document */
-	int had_presence;			    /* enum doc_presence */
-	int64_t had_created_ms;			    /* where had_presence is DOC_PRESENT */
-	char *had_id;				    /* or NULL */
-	char *id;				    /* DONE: remote id, or basename */
-	int64_t created_ms;			    /* DONE */
-	int tries;				    /* FAILED: the new total */
-	char *error;				    /* FAILED */
-	int64_t failed_ms;			    /* FAILED */
-	double progress;			    /* PROGRESS */
+	int had_presence;                           /* enum doc_presence */
+	int64_t had_created_ms; /* where had_presence is DOC_PRESENT */
+	char *had_id;           /* or NULL */
+	char *id;               /* DONE: remote id, or basename */
+	int64_t created_ms;     /* DONE */
+	int tries;              /* FAILED: the new total */
+	char *error;            /* FAILED */
+	int64_t failed_ms;      /* FAILED */
+	double progress;        /* PROGRESS */
 };
 
 void record_done(struct record *record);
@@ -96,7 +97,8 @@ struct site_edit {
 };
 
 /* Calls with borrowed arguments; a non-zero result ends the walk and is returned by it. */
-typedef int store_doc_fn(void *context, const char *project, const void *bson, size_t len);
+typedef int store_doc_fn(void *context, const char *project, const void *bson,
+			 size_t len);
 typedef int store_event_fn(void *context, const struct store_event *event);
 typedef int store_truth_fn(void *context, const struct truth *truth);
 typedef int store_name_fn(void *context, const char *name);
@@ -114,14 +116,15 @@ struct store_ops {
 		    void *context);
 	int (*scan_truth)(struct store *store, store_truth_fn *fn, void *context);
 	/* One document as BSON into an empty RET. STORE_GONE. */
-	int (*load)(struct store *store, const char *project, const char *id, struct buf *ret);
+	int (*load)(struct store *store, const char *project, const char *id,
+		    struct buf *ret);
 	/* STORE_GONE. The caller ends RET with truth_done(). */
 	int (*load_truth)(struct store *store, const char *project, const char *key,
 			  struct truth *ret);
 	/* Waits until TIMEOUT_MS (0: only look; -1: for ever) for events after *token, gives them to FN
 	 * and replaces *token (allocated). STORE_QUIET, STORE_TOKEN_LOST. */
-	int (*watch)(struct store *store, char **token, int64_t timeout_ms, store_event_fn *fn,
-		     void *context);
+	int (*watch)(struct store *store, char **token, int64_t timeout_ms,
+		     store_event_fn *fn, void *context);
 	/* Ends a watch() of this handle at once. Any thread. */
 	void (*wake)(struct store *store);
 	/* N changes, in order; results[i] is 0, STORE_GONE or STORE_CONFLICT each. A negative result
@@ -129,7 +132,8 @@ struct store_ops {
 	int (*record)(struct store *store, const struct record *records, size_t n,
 		      int *results);
 	/* 0, STORE_GONE; the number of entries changed goes to ret_changed. */
-	int (*edit)(struct store *store, const struct site_edit *edit, size_t *ret_changed);
+	int (*edit)(struct store *store, const struct site_edit *edit,
+		    size_t *ret_changed);
 	/* Adds the record, or completes the one that says the same bytes (digests, remotes); where it
 	 * says other bytes: replaced if REPLACE, else STORE_CONFLICT. */
 	int (*put_truth)(struct store *store, const struct truth *truth, bool replace);

@@ -19,7 +19,7 @@ struct truth_remote {
 
 struct truth {
 	char *project, *key;
-	int64_t size;	  /* bytes; -1 unknown: no record */
+	int64_t size;     /* bytes; -1 unknown: no record */
 	int64_t mtime_ns; /* of the file that was uploaded */
 	struct digest digest;
 	struct truth_remote *remotes;
