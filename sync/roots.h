@@ -1,0 +1,54 @@
+/*
+ * The active site's roots: opened before mounting and reached by descriptor, with their identity
+ * (`.sitefs/root-id`) and the claims on names below them.
+ *
+ * A lost root (missing, another identity, or at first use holding none of the files that the store
+ * records here) stops everything for the site and is probed until it is back.
+ *
+ * Any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sync/base/cleanup.h"
+#include "sync/base/error.h"
+#include "sync/config.h"
+#include "sync/journal.h"
+
+struct roots;
+
+/* Opens every root of the active site; one that cannot be opened is lost, not an error. ADOPT takes what
+ * is there as the site's: writes a new identity where it differs. */
+int roots_open(const struct config *config, struct journal *journal, bool adopt,
+	       struct roots **ret, struct error *error);
+void roots_free(struct roots *roots);
+DEFINE_CLEANUP(struct roots *, roots_free);
+
+size_t roots_count(const struct roots *roots);
+const char *roots_name(const struct roots *roots, int root);
+const char *roots_path(const struct roots *roots, int root);
+/* O_PATH descriptor of the root folder, or -1 while it could never be opened; borrowed, lives as long as
+ * ROOTS (a lost root keeps its old descriptor: open files go on). */
+int roots_fd(const struct roots *roots, int root);
+/* O_PATH descriptor of `.sitefs/NAME` of the root ("staged", "superseded"), made with 0700; a
+ * new descriptor, or a negative errno. */
+int roots_private(struct roots *roots, int root, const char *name);
+/* True where the root's folder can be written by us (checked at open). */
+bool roots_is_writable(const struct roots *roots, int root);
+
+/* Looks again (identity, mount away); true while every root is there. Cheap: one open, one read each. */
+bool roots_check(struct roots *roots);
+/* From the last check: any root lost? Why goes to ERROR. */
+bool roots_are_lost(struct roots *roots, struct error *error);
+/* First use found none of the recorded files: lost until adopted. */
+void roots_set_lost(struct roots *roots, int root, const char *why);
+bool roots_is_first_use(const struct roots *roots, int root);
+/* First use was fine: the identity is written. */
+int roots_accept(struct roots *roots, int root);
+
+/* Claim on a name: whoever moves something onto, away from or over it holds it meanwhile. Waits while
+ * another thread has it (short: the holder does a rename and two fsyncs, no network). */
+void roots_claim(struct roots *roots, int root, const char *rel);
+void roots_unclaim(struct roots *roots, int root, const char *rel);
