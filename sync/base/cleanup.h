@@ -1,6 +1,7 @@
 /* Scope guards, ownership hand-over and the attributes used all over the tree. */
 #pragma once
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -36,6 +37,13 @@
 	struct cleanup_defined
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* The struct of TYPE whose MEMBER lies at P. */
+#define container_of(p, type, member)                                       \
+	({                                                                  \
+		__typeof__(((type *)0)->member) *_member = (p);             \
+		(type *)(void *)((char *)_member - offsetof(type, member)); \
+	})
 
 _unused_ static inline void freep(void *p)
 {
