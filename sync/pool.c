@@ -16,11 +16,11 @@ struct pool {
 	char name[NAME_SIZE];
 	struct mutex lock;
 	struct cond has_work;
-	struct job *top GUARDED_BY(lock);
-	size_t n_queued[POOL_N_RANKS] GUARDED_BY(lock);
-	uint64_t last_age GUARDED_BY(lock);
-	bool is_stopping GUARDED_BY(lock);
-	void (*drop)(struct job *job) GUARDED_BY(lock);
+	struct job *top GUARDED_BY(&lock);
+	size_t n_queued[POOL_N_RANKS] GUARDED_BY(&lock);
+	uint64_t last_age GUARDED_BY(&lock);
+	bool is_stopping GUARDED_BY(&lock);
+	void (*drop)(struct job *job) GUARDED_BY(&lock);
 	pthread_t *threads; /* of new and stop only */
 	int n_threads;
 };
@@ -81,7 +81,7 @@ static struct job *meld_children(struct job *job)
 	return all;
 }
 
-static void put_locked(struct pool *pool, struct job *job) REQUIRES(pool->lock)
+static void put_locked(struct pool *pool, struct job *job) REQUIRES(&pool->lock)
 {
 	if (!job->age)
 		job->age = ++pool->last_age;
@@ -91,7 +91,7 @@ static void put_locked(struct pool *pool, struct job *job) REQUIRES(pool->lock)
 	pool->top = meld(pool->top, job);
 }
 
-static void take_locked(struct pool *pool, struct job *job) REQUIRES(pool->lock)
+static void take_locked(struct pool *pool, struct job *job) REQUIRES(&pool->lock)
 {
 	struct job *children = meld_children(job);
 

@@ -4,6 +4,9 @@
  *
  * Order in which two locks may be held: none may. A path that needs two is a design error;
  * copy what is needed out under the first, drop it, take the second.
+ *
+ * The checker wants addresses: GUARDED_BY(&lock) of a member, REQUIRES(&noun->lock) of a parameter. A field
+ * guarded by the lock of another struct cannot be told to it: a comment says so.
  */
 #pragma once
 
