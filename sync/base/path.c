@@ -99,9 +99,9 @@ char *path_rebase(const char *path, const char *from, const char *to)
 	return path_join(to, rest);
 }
 
-/* Length of the well-formed UTF-8 sequence at S (RFC 3629), or 0. */
-static size_t utf8_length(const unsigned char *s)
+size_t path_utf8_length(const char *text)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	uint32_t code;
 	size_t len;
 
@@ -124,8 +124,8 @@ static size_t utf8_length(const unsigned char *s)
 
 bool path_is_utf8(const char *path)
 {
-	for (const unsigned char *s = (const unsigned char *)path; *s;) {
-		size_t len = utf8_length(s);
+	for (const char *s = path; *s;) {
+		size_t len = path_utf8_length(s);
 
 		if (!len)
 			return false;
