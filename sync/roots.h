@@ -29,26 +29,29 @@ DEFINE_CLEANUP(struct roots *, roots_free);
 size_t roots_count(const struct roots *roots);
 const char *roots_name(const struct roots *roots, int root);
 const char *roots_path(const struct roots *roots, int root);
-/* O_PATH descriptor of the root folder, or -1 while it could never be opened; borrowed, lives as long as
- * ROOTS (a lost root keeps its old descriptor: open files go on). */
+/* O_PATH descriptor of the root folder, or -1 while it could never be opened as ours; borrowed, lives as long
+ * as ROOTS (a lost root keeps its old descriptor: open files go on). Another one after a lost root came
+ * back: ask anew for each use. */
 int roots_fd(const struct roots *roots, int root);
 /* O_PATH descriptor of `.sitefs/NAME` of the root ("staged", "superseded"), made with 0700; a
- * new descriptor, or a negative errno. */
+ * new descriptor, or a negative errno: -ESTALE while the root is lost. */
 int roots_private(struct roots *roots, int root, const char *name);
-/* True where the root's folder can be written by us (checked at open). */
-bool roots_is_writable(const struct roots *roots, int root);
+/* True where the root's folder can be written by us, from the last look. Where not: "staged" is a folder in the state
+ * folder, "superseded" is -EROFS, and the identity is the folder's device and inode. */
+bool roots_is_writable(struct roots *roots, int root);
 
 /* Looks again (identity, mount away); true while every root is there. Cheap: one open, one read each. */
 bool roots_check(struct roots *roots);
 /* From the last check: any root lost? Why goes to ERROR. */
 bool roots_are_lost(struct roots *roots, struct error *error);
-/* First use found none of the recorded files: lost until adopted. */
+/* First use found none of the recorded files: lost until accepted, or until another folder is there. */
 void roots_set_lost(struct roots *roots, int root, const char *why);
-bool roots_is_first_use(const struct roots *roots, int root);
-/* First use was fine: the identity is written. */
+bool roots_is_first_use(struct roots *roots, int root);
+/* First use was fine: the identity is written (one that is there already is taken). -ESTALE: not there. */
 int roots_accept(struct roots *roots, int root);
 
 /* Claim on a name: whoever moves something onto, away from or over it holds it meanwhile. Waits while
- * another thread has it (short: the holder does a rename and two fsyncs, no network). */
+ * another thread has it (short: the holder does a rename and two fsyncs, no network). Not recursive; who
+ * needs two names takes them in the byte order of their paths. */
 void roots_claim(struct roots *roots, int root, const char *rel);
 void roots_unclaim(struct roots *roots, int root, const char *rel);
