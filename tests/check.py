@@ -125,10 +125,9 @@ def run_suites(name, suites):
         counts = Sum()
         for test in tests:
             counts.add(count_cases(test))
-        if not tests and code != 0:
-            counts.add(Sum(failed=1))
-        if not tests and code == 0:
-            continue  # no test of that suite yet
+        if not tests:
+            # No test of that suite: a tool that it needs was not found when the build was set up.
+            counts = Sum(failed=1) if code != 0 or IS_STRICT else Sum(skipped=1)
         say(name, suite, str(counts), time.monotonic() - started)
         for test in tests:
             if count_cases(test).failed:

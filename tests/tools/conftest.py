@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-SITEFS = os.environ.get('SITEFS', 'sitefs')
+SITEFS = os.environ.get('SITEFS_BIN', 'sitefs')
 
 
 class Result:

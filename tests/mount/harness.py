@@ -1,0 +1,415 @@
+"""
+The vocabulary of the stories: a world of sites that share one store and one remote folder, each site with its own
+disk, state, mount and daemon. A story reads as a person would tell it:
+
+    studio, home = world.site('studio'), world.site('local_0')
+    frame = studio.write('shot/v001/beauty.1001.exr', seed=1, size=100_000)
+    studio.publish('shot/v001/beauty.1001.exr')
+    studio.sync_once()
+    home.mount()
+    assert home.read('shot/v001/beauty.1001.exr') == frame
+
+Nothing here sleeps for a time that is hoped to be enough: wait_until() polls a condition up to a deadline. Whatever a
+story starts is ended with it, also where it fails, and what a sanitiser reported of any process fails the story.
+"""
+
+import contextlib
+import errno
+import glob
+import json
+import os
+import random
+import shutil
+import signal
+import stat
+import subprocess
+import threading
+import time
+
+SITEFS = os.environ.get('SITEFS_BIN', 'sitefs')
+STORETOOL = os.environ.get('SITEFS_STORETOOL', 'storetool')
+IS_STRICT = os.environ.get('SITEFS_REQUIRE', '') not in ('', '0')
+PROJECT = 'demo'
+REMOTE = 'nas'
+# Long enough that only something broken meets it, sanitised and on a busy machine.
+DEADLINE = float(os.environ.get('SITEFS_DEADLINE', '60'))
+STORY_DEADLINE = float(os.environ.get('SITEFS_STORY_DEADLINE', '240'))
+SANITISERS = ('ASAN_OPTIONS', 'LSAN_OPTIONS', 'TSAN_OPTIONS', 'UBSAN_OPTIONS')
+
+# Times of `sitefs.json` that a person would have to wait for, short enough for a test.
+TIMING = {'settled': 200, 'young': 1500, 'pull': 1500, 'gone': 1500, 'retry_min': 50, 'retry_max': 500,
+          'probe': 200}
+
+
+def wait_until(condition, what, seconds=DEADLINE):
+    """Polls CONDITION until it is true, and returns its value. AssertionError with WHAT and the last value."""
+    end = time.monotonic() + seconds
+    pause = 0.01
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f'not within {seconds:.0f} s: {what} (last: {value!r})')
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.2)
+
+
+def stays(condition, what, seconds):
+    """CONDITION holds all the time: for what must not happen. As long as the time that the rule speaks of."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert condition(), f'no longer: {what}'
+        time.sleep(0.05)
+
+
+def random_bytes(seed, size):
+    return random.Random(seed).randbytes(size)
+
+
+def write_file(path, data):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'wb') as file:
+        file.write(data)
+    return data
+
+
+def write_large(path, size, seed=0):
+    """A file of random blocks of 1 MiB, block I made from (seed, I), so that each can be checked by itself."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'wb') as file:
+        for start in range(0, size, 1 << 20):
+            file.write(large_block(seed, start >> 20, min(1 << 20, size - start)))
+
+
+def large_block(seed, index, size=1 << 20):
+    return random_bytes(seed * 1_000_003 + index, 1 << 20)[:size]
+
+
+def read_file(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def tree(path):
+    """Every name below PATH, relative and sorted; folders with a slash at the end."""
+    found = []
+    for top, folders, names in os.walk(path):
+        where = os.path.relpath(top, path)
+        found += [os.path.normpath(os.path.join(where, name)) + '/' for name in folders]
+        found += [os.path.normpath(os.path.join(where, name)) for name in names]
+    return sorted(found)
+
+
+def mounts():
+    """Mount points of this namespace."""
+    with open('/proc/self/mountinfo', encoding='utf-8', errors='surrogateescape') as file:
+        return {line.split(' ')[4].replace('\\040', ' ') for line in file}
+
+
+def errno_of(function, *args, **kwargs):
+    """The name of the errno that the call fails with ('EIO'), or None where it works."""
+    try:
+        function(*args, **kwargs)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return None
+
+
+class Result:
+    """How a command ended."""
+
+    def __init__(self, args, done):
+        self.args, self.code, self.out, self.err = args, done.returncode, done.stdout, done.stderr
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return f'{" ".join(map(str, self.args))}: exit {self.code}\n{self.out}{self.err}'
+
+
+class Daemon:
+    """A process that runs until the story ends it."""
+
+    def __init__(self, site, args):
+        self.site, self.args = site, args
+        self.log = site.dir / f'log.{len(site.daemons)}'
+        self.is_killed = False
+        with open(self.log, 'wb') as log:
+            self.process = subprocess.Popen([SITEFS, *map(str, args)], env=site.env, stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL, cwd=site.dir)
+        site.daemons.append(self)
+
+    @property
+    def is_running(self):
+        return self.process.poll() is None
+
+    def read_log(self):
+        return self.log.read_text(errors='replace')
+
+    def kill(self):
+        """As the power cord: SIGKILL."""
+        self.is_killed = True
+        self.process.kill()
+        self.process.wait()
+
+    def end(self):
+        """A clean end by SIGTERM; what does not end is killed, and that is a fault."""
+        if self.is_running:
+            self.process.terminate()
+        try:
+            self.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired as error:
+            self.kill()
+            raise AssertionError(f'did not end after SIGTERM: {self}') from error
+
+    def check(self):
+        assert self.is_killed or self.process.returncode in (0, 143, -signal.SIGTERM), f'ended badly: {self}'
+
+    def __repr__(self):
+        state = 'running' if self.is_running else f'exit {self.process.returncode}'
+        return f'sitefs {" ".join(map(str, self.args))} [{state}]'
+
+
+class Site:
+    """One machine: the active site, its roots, its state, its mount."""
+
+    def __init__(self, world, name, roots, host=None):
+        self.world, self.name = world, name
+        self.dir = world.dir / (host or name)
+        self.roots = {root: self.dir / (root or 'root') for root in roots}
+        self.root = next(iter(self.roots.values()))
+        self.mnt = self.dir / 'mnt'
+        self.runtime = world.short / (host or name)
+        self.daemons = []
+        for path in (*self.roots.values(), self.mnt, self.dir / 'state', self.dir / 'home', self.runtime):
+            path.mkdir(parents=True, exist_ok=True)
+        self.runtime.chmod(0o700)
+        self.env = {
+            'PATH': os.environ['PATH'], 'HOME': str(self.dir / 'home'), 'LC_ALL': 'C.UTF-8',
+            'SITEFS_CONFIG': str(world.presets), 'SITEFS_STATE': str(self.dir / 'state'),
+            'SITEFS_STORE': world.store, 'SITEFS_ACTIVE_SITE': name, 'XDG_RUNTIME_DIR': str(self.runtime),
+            **{key: f'{os.environ.get(key, "")}:log_path={world.dir}/sanitiser.{key}'.lstrip(':')
+               for key in SANITISERS},
+        }
+
+    # ---- commands ----
+
+    def run(self, *args, **kwargs):
+        """`sitefs ARGS`, whatever its exit code."""
+        done = subprocess.run([SITEFS, *map(str, args)], env={**self.env, **kwargs.pop('env', {})}, text=True,
+                              errors='surrogateescape', capture_output=True, stdin=subprocess.DEVNULL, cwd=self.dir,
+                              timeout=STORY_DEADLINE, check=False, **kwargs)
+        return Result(('sitefs', *args), done)
+
+    def sitefs(self, *args, **kwargs):
+        """`sitefs ARGS`, which must work."""
+        result = self.run(*args, **kwargs)
+        assert result.code == 0, result
+        return result
+
+    def publish(self, *paths, name='exr', version=None, project=PROJECT):
+        """Registers files below the root as one representation."""
+        extra = ('--version', version) if version else ()
+        return self.sitefs('publish', '--project', project, '--name', name, *extra,
+                           *(self.root / path for path in paths))
+
+    def sync_once(self, *args):
+        return self.sitefs('sync', '--once', *args)
+
+    def sync(self, *args):
+        """The daemon without a mount."""
+        daemon = Daemon(self, ('sync', *args))
+        wait_until(lambda: not daemon.is_running or self.run('status', '--json').code == 0, f'{daemon} answers')
+        assert daemon.is_running, daemon.read_log()
+        return daemon
+
+    def mount(self, *options, args=()):
+        """Mounts at self.mnt, and returns when the mount answers."""
+        extra = ('-o', ','.join(options)) if options else ()
+        daemon = Daemon(self, ('mount', self.mnt, '-f', *extra, *args))
+        wait_until(lambda: not daemon.is_running or self.is_mounted(), f'{daemon} mounts')
+        assert daemon.is_running, daemon.read_log()
+        os.listdir(self.mnt)
+        return daemon
+
+    def umount(self):
+        self.sitefs('umount', self.mnt)
+        wait_until(lambda: not self.is_mounted(), f'{self.mnt} is unmounted')
+        for daemon in self.daemons:
+            if daemon.args[0] == 'mount':
+                daemon.process.wait(DEADLINE)
+
+    def is_mounted(self):
+        return str(self.mnt) in mounts()
+
+    # ---- what it holds ----
+
+    def write(self, rel, data=None, seed=0, size=1000):
+        """A file in the root, behind the mount's back."""
+        return write_file(self.root / rel, random_bytes(seed or rel, size) if data is None else data)
+
+    def read(self, rel):
+        """Through the mount."""
+        return read_file(self.mnt / rel)
+
+    def on_disk(self, rel):
+        """Bytes in the root, or None."""
+        path = self.root / rel
+        return read_file(path) if path.is_file() else None
+
+    def shown(self, rel=''):
+        """Names below a folder of the mount."""
+        return tree(self.mnt / rel)
+
+    def status(self):
+        return self.sitefs('status', '--json').json
+
+    def info(self, rel):
+        return self.sitefs('info', '--json', self.root / rel).json
+
+    def state(self, rel):
+        """The word of INTERFACE for the file's state, None where it is not known at all."""
+        result = self.run('info', '--json', self.root / rel)
+        if result.code == 3:
+            return None
+        assert result.code == 0, result
+        return result.json['state']
+
+    def wait_state(self, rel, *states):
+        return wait_until(lambda: self.state(rel) in states, f'{rel} at {self.name} is {" or ".join(states)}')
+
+    def explain(self, rel):
+        return self.sitefs('explain', self.root / rel).out
+
+    # ---- its end ----
+
+    def end(self):
+        """Ends mount and daemons. Faults are collected, not raised, so that everything is ended."""
+        faults = []
+        for daemon in self.daemons:
+            try:
+                daemon.end()
+                daemon.check()
+            except AssertionError as fault:
+                faults.append(str(fault))
+        if self.is_mounted():
+            subprocess.run(['fusermount3', '-u', '-z', '-q', self.mnt], check=False)
+            faults += [f'{self.mnt} was still mounted'] if not any(d.is_killed for d in self.daemons) else []
+        return faults
+
+
+class World:
+    """The studio's store, a folder as the remote, and sites."""
+
+    def __init__(self, path, short):
+        self.dir, self.short = path, short
+        self.presets = path / 'presets'
+        self.remote = path / REMOTE
+        self.store_path = path / 'store' / 'studio.sqlite'
+        self.store = f'sqlite:{self.store_path}'
+        self.sites = {}
+        self.config = {'local_id': 'local_0', 'retry_cnt': 3, 'loop_delay': 1, 'active_site': 'studio',
+                       'remote_site': REMOTE}
+        self.settings = {'timing': dict(TIMING)}
+        self.root_names = ('work',)
+        for folder in (self.presets, self.remote, self.store_path.parent):
+            folder.mkdir(parents=True)
+        self.has_timed_out = False
+        self.timer = threading.Timer(STORY_DEADLINE, self.give_up)
+        self.timer.daemon = True
+        self.timer.start()
+
+    def configure(self, settings=None, roots=None, **config):
+        """Changes the presets: for daemons that are started after this."""
+        self.settings.update(settings or {})
+        self.config.update(config)
+        self.root_names = roots or self.root_names
+        self.write_presets()
+
+    def site(self, name, host=None):
+        """The site of that name, on its one machine or on another host of it."""
+        key = host or name
+        if key not in self.sites:
+            self.sites[key] = Site(self, name, self.root_names, host)
+            self.write_presets()
+        return self.sites[key]
+
+    def remote_root(self, root=None):
+        return self.remote / (root or self.root_names[0])
+
+    def write_presets(self):
+        def roots_of(paths):
+            return str(paths['']) if list(paths) == [''] else {name: str(path) for name, path in paths.items()}
+
+        sites = {site.name: {'root': roots_of(site.roots)} for site in self.sites.values()}
+        sites[REMOTE] = {'root': roots_of({name: self.remote / name for name in self.root_names})}
+        for name in self.root_names:
+            (self.remote / name).mkdir(exist_ok=True)
+        for name, content in (('config', self.config), ('local_drive', sites), ('sitefs', self.settings)):
+            (self.presets / f'{name}.json').write_text(json.dumps(content, indent=2))
+
+    # ---- the documents, as another hand sees and changes them ----
+
+    def any_site(self):
+        return next(iter(self.sites.values()))
+
+    def docs(self, project=PROJECT):
+        """Every document of the project."""
+        return self.any_site().sitefs('export', '--project', project, '--json').json
+
+    def representations(self, project=PROJECT):
+        return [doc for doc in self.docs(project) if doc['type'] == 'representation']
+
+    def file_of(self, rel, project=PROJECT):
+        """The element of files[] whose path ends so."""
+        found = [file for doc in self.representations(project) for file in doc['files']
+                 if file['path'].endswith(f'/{rel}')]
+        assert len(found) == 1, f'{len(found)} records of {rel}'
+        return found[0]
+
+    def entry(self, rel, site, project=PROJECT):
+        """The entry of the site for that file, or None."""
+        entries = [entry for entry in self.file_of(rel, project)['sites'] if entry['name'] == site]
+        return entries[0] if entries else None
+
+    def is_recorded(self, rel, site, project=PROJECT):
+        return 'created_dt' in (self.entry(rel, site, project) or {})
+
+    # ---- its end ----
+
+    def give_up(self):
+        """A story that hangs: without its daemons every call into a mount fails and the story goes on to its end."""
+        self.has_timed_out = True
+        for site in self.sites.values():
+            for daemon in site.daemons:
+                with contextlib.suppress(OSError):
+                    daemon.process.kill()
+            if site.is_mounted():
+                subprocess.run(['fusermount3', '-u', '-z', '-q', site.mnt], check=False)
+
+    def end(self):
+        """Ends everything; the list of faults."""
+        self.timer.cancel()
+        faults = [f'the story took longer than {STORY_DEADLINE:.0f} s'] if self.has_timed_out else []
+        for site in self.sites.values():
+            faults += site.end()
+        for report in sorted(glob.glob(f'{self.dir}/sanitiser.*')):
+            faults.append(f'{os.path.basename(report)}:\n{read_file(report).decode(errors="replace")}')
+        shutil.rmtree(self.short, ignore_errors=True)
+        return faults
+
+    def logs(self):
+        """What the daemons said, for the report of a failed story."""
+        for site in self.sites.values():
+            for daemon in site.daemons:
+                yield f'{site.name}: {daemon}', daemon.read_log()
+
+
+def is_fuse_there():
+    try:
+        return stat.S_ISCHR(os.stat('/dev/fuse').st_mode) and os.access('/dev/fuse', os.R_OK | os.W_OK)
+    except OSError:
+        return False
