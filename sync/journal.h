@@ -103,7 +103,9 @@ enum whiteout_kind {
 		1, /* a published file's name: hidden while its file ids are among HASHES */
 	WHITEOUT_FOLDER, /* a published folder was removed: hidden while nothing below it shows */
 	WHITEOUT_TREE, /* a folder was renamed away: it and all below, while ids among HASHES */
-	WHITEOUT_ALIAS, /* a name (file or folder) under a renamed folder: hidden for good */
+	WHITEOUT_ALIAS, /* a name (file or folder) under a renamed folder: hidden for good; its
+			    HASHES (if any) turn it into a TREE where the folder is renamed back,
+			    and hide the index's own names like one */
 };
 
 struct whiteout {
@@ -126,6 +128,18 @@ int journal_whiteout_find(struct journal *journal, int root, const char *rel,
 bool journal_is_hidden(struct journal *journal, int root, const char *rel, uint64_t hash);
 /* From memory: any whiteout at all at or below REL? Quick no for most folders. */
 bool journal_has_whiteouts_below(struct journal *journal, int root, const char *rel);
+/* From memory: which whiteouts concern this name: 1u << kind of the one on it, and the two below. With
+ * IS_ALIAS as a name under a renamed folder: only what lies between it and the rename's target counts. */
+#define WHITEOUT_MARK_TREE_ABOVE (1u << 8)
+#define WHITEOUT_MARK_ALIAS_ABOVE (1u << 9)
+unsigned journal_whiteout_marks(struct journal *journal, int root, const char *rel,
+				bool is_alias);
+/* restore: the whiteouts at and below REL go, HASHES (sorted: what is at and below it) are taken out of a
+ * WHITEOUT_TREE above; one transaction. JOURNAL_NONE where nothing was hidden. */
+int journal_whiteout_lift(struct journal *journal, int root, const char *rel,
+			  const uint64_t *hashes, size_t n);
+/* Changes whenever a whiteout or a rename does. */
+uint64_t journal_laid_generation(struct journal *journal);
 int journal_whiteout_each(struct journal *journal,
 			  int (*fn)(void *context, const struct whiteout *whiteout),
 			  void *context);
@@ -133,14 +147,27 @@ void whiteout_done(struct whiteout *whiteout);
 
 /* ---- renames of folders laid over the index ---- */
 
-/* Under TO the mount shows what the index has under FROM, as unpublished aliases. One transaction: the
- * row, the WHITEOUT_TREE of the old name (HASHES; none where the old name was itself an alias),
- * and everything already laid below the old name moved along. */
+/*
+ * Under TO the mount shows what the index has under FROM, as unpublished aliases. One transaction: the
+ * row, the whiteout of the old name, and everything already laid below the old name moved
+ * along. Only what OLD_NAME's hashes name is shown there: a file published into the old folder later
+ * stays out. OLD_NAME is
+ *  - WHITEOUT_TREE with the ids at and below FROM, where FROM is a folder of the index;
+ *  - WHITEOUT_ALIAS with the ids behind it, where FROM lies inside a renamed folder;
+ *  - NULL where FROM is itself the target of a rename (its row moves), or where the index shows nothing
+ *    there (only what is laid below moves).
+ * A row that comes back to its own index path vanishes, with its part of the TREE whiteout there.
+ */
 int journal_rename(struct journal *journal, int root, const char *from, const char *to,
 		   const struct whiteout *old_name);
 /* From memory: where REL lies under a renamed folder, the index path behind it (allocated), nearest first.
  * JOURNAL_NONE where it is not an alias. */
 int journal_alias_resolve(struct journal *journal, int root, const char *rel, char **ret);
+/* From memory: REL itself is the target of a rename. */
+bool journal_alias_has(struct journal *journal, int root, const char *rel);
+/* From memory: REL lies under a renamed folder, which shows HASH there. */
+bool journal_alias_shows(struct journal *journal, int root, const char *rel,
+			 uint64_t hash);
 /* From memory: names directly below folder REL that exist only through a rename (its target, or a
  * folder on the way to one). */
 int journal_alias_list(struct journal *journal, int root, const char *rel,

@@ -5,7 +5,7 @@ deep. It leans on the format that the format gate keeps: a function's braces sta
 is one tab.
 
 Two parameters that are one thing count once: a path as `int root, const char *rel`, a callback and its context, an
-offset and a length, data and its length. A signature that something else dictates says so in the comment above the function, with the word
+offset and a length, data and its length (given, or as a result). A signature that something else dictates says so in the comment above the function, with the word
 "parameters".
 """
 
@@ -22,6 +22,7 @@ ONE_THING = (
     r'u?int64_t off\w*, u?int64_t len\w*',
     r'\w+_t off\w*, size_t len\w*',
     r'(const )?\w+ \*(const )?\*?\w+, size_t (n|len|size|n_\w+)\b',
+    r'(struct )?\w+ \*\*ret\w*, size_t \*ret_n\w*',
 )
 
 

@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include "sync/doc.h"
+#include "sync/journal.h"
 #include "tests/unit/failing_alloc.h"
+#include "tests/unit/scratch.h"
 
 static const char doc_json[] =
 	"{\"_id\": {\"$oid\": \"60e578d0c987036c6a7b741d\"}, \"type\": \"representation\","
@@ -46,10 +48,92 @@ static void test_doc(void **state)
 	bson_destroy(bson);
 }
 
+static struct journal *journal_with_rows(const char *path)
+{
+	uint64_t hashes[] = { 1, 2 };
+	char rel[] = "a/b", text[] = "x";
+	struct whiteout w = { .rel = rel, .hashes = hashes, .n_hashes = 2 };
+	struct outbox_row row = { .has_record = true,
+				  .record = { .op = RECORD_PULL,
+					      .project = text,
+					      .repre = text,
+					      .file = text,
+					      .path = text,
+					      .site = text } };
+	struct stamp stamp = { .kind = STAMP_COPY };
+	struct journal *journal;
+
+	assert_int_equal(journal_open(path, &journal, NULL), 0);
+	w.kind = WHITEOUT_NAME;
+	assert_int_equal(journal_whiteout_put(journal, &w), 0);
+	w.kind = WHITEOUT_TREE;
+	assert_int_equal(journal_rename(journal, 0, "a", "c", &w), 0);
+	assert_int_equal(journal_outbox_add(journal, &row, 1), 0);
+	assert_int_equal(journal_stamp_put(journal, 0, "a", &stamp), 0);
+	return journal;
+}
+
+static void test_journal_open(void **state)
+{
+	SCRATCH scratch = scratch_new();
+	char path[128];
+	unsigned n = 1;
+
+	snprintf(path, sizeof(path), "%s/journal", scratch.dir);
+	journal_free(journal_with_rows(path));
+	for (;; n++) {
+		struct journal *journal = NULL;
+		int r;
+
+		failing_alloc_at(n);
+		r = journal_open(path, &journal, NULL);
+		if (!failing_alloc_has_failed()) {
+			failing_alloc_at(0);
+			assert_int_equal(r, 0);
+			assert_true(journal_has_whiteouts_below(journal, 0, "c/b"));
+			journal_free(journal);
+			break;
+		}
+		assert_int_equal(r, -ENOMEM);
+		assert_null(journal);
+	}
+	assert_true(n > 20);
+}
+
+/* A rename that fails changes nothing, in memory as on the disk. */
+static void test_journal_rename(void **state)
+{
+	SCRATCH scratch = scratch_new();
+	struct journal *journal;
+	char path[128], *source;
+	int r = -ENOMEM;
+
+	snprintf(path, sizeof(path), "%s/journal", scratch.dir);
+	journal = journal_with_rows(path);
+	for (unsigned n = 1; r != 0; n++) {
+		failing_alloc_at(n);
+		r = journal_rename(journal, 0, "c", "d", NULL);
+		failing_alloc_at(0);
+		if (r == 0)
+			break;
+		assert_int_equal(r, -ENOMEM);
+		assert_true(journal_alias_has(journal, 0, "c"));
+		assert_true(journal_has_whiteouts_below(journal, 0, "c/b"));
+	}
+	assert_int_equal(journal_alias_resolve(journal, 0, "d/b", &source), 0);
+	assert_string_equal(source, "a/b");
+	free(source);
+	assert_false(journal_has_whiteouts_below(journal, 0, "c"));
+	assert_true(journal_has_whiteouts_below(journal, 0, "d/b"));
+	journal_free(journal);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_doc),
+		cmocka_unit_test(test_journal_open),
+		cmocka_unit_test(test_journal_rename),
 	};
 
 	return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
