@@ -45,6 +45,7 @@ static inline bool provider_is_site_fault(int outcome)
 {
 	return outcome >= PROVIDER_UNREACHABLE && outcome <= PROVIDER_NO_ROOT;
 }
+/* "gone", "source changed"; "ok" for 0, "error" for a negative errno. */
 const char *provider_outcome_name(int outcome);
 
 /* Context of one call, zero-initialised by the caller. */
@@ -138,11 +139,20 @@ struct provider_ops {
 	int (*trash)(struct provider *provider, const struct provider_ref *ref,
 		     const char *revision, struct provider_call *call);
 	void (*free)(struct provider *provider);
+	/* A pair, or both NULL. Text that tells the root folder of that name (as in provider_ref) from any other
+	 * one: known after a successful probe, -ENOENT where the remote gives none. Whoever keeps it and hands
+	 * it to the next process before the first probe is told PROVIDER_NO_ROOT where another folder, or an
+	 * empty mount point, lies there now. No I/O. RET is the caller's. */
+	int (*identity)(struct provider *provider, const char *root, char **ret);
+	int (*expect)(struct provider *provider, const char *root, const char *identity);
 };
 
 struct provider {
 	const struct provider_ops *ops;
 };
+
+/* The first call of a constructor: takes the table, and asserts that nothing mandatory is missing in it. */
+void provider_init(struct provider *provider, const struct provider_ops *ops);
 
 _unused_ static inline void provider_free(struct provider *provider)
 {
