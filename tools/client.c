@@ -84,25 +84,45 @@ bool client_holds(const struct daemon_facts *facts, const char *path)
 
 /* ---- which daemon ---- */
 
-/* Those of the user's own runtime folder; where there are none, those of the machine. */
-static int list_daemons(struct daemon_facts **ret, size_t *ret_n)
+/* Those of DIR behind those that are in the list. */
+static int add_daemons(const char *dir, struct daemon_facts **list, size_t *n)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	struct daemon_facts *more = NULL, *grown;
+	size_t n_more = 0;
 	int r;
 
-	*ret = NULL;
-	*ret_n = 0;
-	if (runtime && runtime[0]) {
-		_cleanup_(freep) char *dir = strf("%s/sitefs", runtime);
+	r = runtime_list(dir, &more, &n_more);
+	if (r < 0 || !n_more)
+		return r;
+	grown = reallocarray(*list, *n + n_more, sizeof(**list));
+	if (!grown) {
+		daemon_list_free(more, n_more);
+		return -ENOMEM;
+	}
+	memcpy(grown + *n, more, n_more * sizeof(*more));
+	free(more);
+	*list = grown;
+	*n += n_more;
+	return 0;
+}
 
+/* The user's own and those of the machine that may be asked. */
+static int list_daemons(struct daemon_facts **list, size_t *n)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	_cleanup_(freep) char *dir = NULL;
+	int r = 0;
+
+	*list = NULL;
+	*n = 0;
+	if (runtime && runtime[0]) {
+		dir = strf("%s/sitefs", runtime);
 		if (!dir)
 			return -ENOMEM;
-		r = runtime_list(dir, ret, ret_n);
-		if (r < 0 || *ret_n)
-			return r;
-		free(*ret);
+		if (strcmp(dir, SYSTEM_DIR) != 0)
+			r = add_daemons(dir, list, n);
 	}
-	return runtime_list(SYSTEM_DIR, ret, ret_n);
+	return r < 0 ? r : add_daemons(SYSTEM_DIR, list, n);
 }
 
 struct found {
@@ -253,6 +273,18 @@ static void follow_links(struct client *client)
 	}
 }
 
+/* Takes the facts of the chosen one out of FOUND. */
+static int connect_chosen(struct client *client, struct found *found)
+{
+	client->fd = runtime_connect(found->chosen);
+	if (client->fd < 0)
+		return client->fd;
+	client->line.fd = client->fd;
+	client->facts = *found->chosen;
+	found->list[found->chosen - found->list] = (struct daemon_facts){ 0 };
+	return 0;
+}
+
 int client_open(struct cli *cli, const char *frames, struct client *ret)
 {
 	_cleanup_(found_done) struct found found = { 0 };
@@ -270,16 +302,27 @@ int client_open(struct cli *cli, const char *frames, struct client *ret)
 	r = choose(client, &found);
 	if (r)
 		return r;
-	client->fd = runtime_connect(found.chosen);
-	if (client->fd < 0)
+	r = connect_chosen(client, &found);
+	if (r < 0)
 		return cli_fail(cli, EXIT_NO_DAEMON,
 				"cannot reach the daemon of state folder %s: %s",
-				found.chosen->state_dir, error_text(NULL, client->fd));
-	client->line.fd = client->fd;
-	client->facts = *found.chosen;
-	found.list[found.chosen - found.list] = (struct daemon_facts){ 0 };
+				found.chosen->state_dir, error_text(NULL, r));
 	follow_links(client);
 	return 0;
+}
+
+int client_open_mount(struct cli *cli, const char *mountpoint, struct client *ret)
+{
+	_cleanup_(found_done) struct found found = { 0 };
+
+	*ret = (struct client){ .cli = cli, .fd = -1, .patience_ms = PATIENCE_MS };
+	if (list_daemons(&found.list, &found.n) < 0)
+		return 1;
+	for (size_t i = 0; i < found.n; i++)
+		if (found.list[i].mountpoint &&
+		    !strcmp(found.list[i].mountpoint, mountpoint))
+			found.chosen = &found.list[i];
+	return found.chosen && connect_chosen(ret, &found) == 0 ? 0 : 1;
 }
 
 void client_done(struct client *client)
@@ -367,4 +410,13 @@ int client_ask(struct client *client, const char *verb, client_item_fn *fn, void
 			*ret = steal(json);
 		return code;
 	}
+}
+
+int client_print(struct cli *cli, struct json *json)
+{
+	json_free(json_detach(json, "exit"));
+	json_free(json_detach(json, "error"));
+	if (json_print(json) < 0)
+		return cli_fail(cli, EXIT_FAILED, "out of memory");
+	return EXIT_DONE;
 }

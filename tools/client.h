@@ -26,6 +26,9 @@ struct client {
  * that holds the first path, else by $SITEFS_STATE, else the only one running) and connects. FRAMES: the
  * value of --frames or NULL. 0 or an exit code. End with client_done(), also then. */
 int client_open(struct cli *cli, const char *frames, struct client *ret) _must_check_;
+/* The same for the daemon that serves this mount point, no arguments; nothing is said: 0, or 1 where there is none. */
+int client_open_mount(struct cli *cli, const char *mountpoint, struct client *ret)
+	_must_check_;
 void client_done(struct client *client);
 
 /* A line of an answer that is not the last. Borrowed. A non-zero result ends the answer and is handed on. */
@@ -36,6 +39,9 @@ typedef int client_item_fn(void *context, const struct json *item);
  * away meanwhile; or FN's result. */
 int client_ask(struct client *client, const char *verb, client_item_fn *fn, void *context,
 	       struct json **ret) _must_check_;
+
+/* Prints the last line of an answer as --json has it: without "exit" and "error". JSON is changed. An exit code. */
+int client_print(struct cli *cli, struct json *json);
 
 /* PATH as an absolute one, symlinks resolved up to the last component that exists; IS_WHOLE: that one too, -ENOENT where
  * it does not exist. -ENOENT too where it climbs with ".." out of what does not exist. */

@@ -174,21 +174,29 @@ const char *json_get_text(const struct json *object, const char *key)
 	return json_as_text(json_get(object, key));
 }
 
-double json_get_double(const struct json *object, const char *key, double otherwise)
+static double as_double(const struct json *value, double otherwise)
 {
-	const struct json *value = json_get(object, key);
-
 	return cJSON_IsNumber(peek(value)) ? peek(value)->valuedouble : otherwise;
+}
+
+int64_t json_as_int(const struct json *value, int64_t otherwise)
+{
+	double number = as_double(value, NAN);
+
+	/* 2^63 is a double, INT64_MAX is not; NAN fails both comparisons */
+	if (!(number >= -9223372036854775808.0 && number < 9223372036854775808.0))
+		return otherwise;
+	return (int64_t)number;
 }
 
 int64_t json_get_int(const struct json *object, const char *key, int64_t otherwise)
 {
-	double value = json_get_double(object, key, NAN);
+	return json_as_int(json_get(object, key), otherwise);
+}
 
-	/* 2^63 is a double, INT64_MAX is not; NAN fails both comparisons */
-	if (!(value >= -9223372036854775808.0 && value < 9223372036854775808.0))
-		return otherwise;
-	return (int64_t)value;
+double json_get_double(const struct json *object, const char *key, double otherwise)
+{
+	return as_double(json_get(object, key), otherwise);
 }
 
 bool json_get_bool(const struct json *object, const char *key)
@@ -219,6 +227,11 @@ size_t json_size(const struct json *container)
 struct json *json_detach(struct json *object, const char *key)
 {
 	return wrap(cJSON_DetachItemFromObjectCaseSensitive(unwrap(object), key));
+}
+
+struct json *json_copy(const struct json *json)
+{
+	return wrap(cJSON_Duplicate(peek(json), 1));
 }
 
 bool json_equal(const struct json *a, const struct json *b)

@@ -57,6 +57,7 @@ const char *json_get_text(const struct json *object, const char *key);
 const char *json_as_text(const struct json *value);
 /* OTHERWISE where it is no number or none that an int64_t holds. */
 int64_t json_get_int(const struct json *object, const char *key, int64_t otherwise);
+int64_t json_as_int(const struct json *value, int64_t otherwise);
 double json_get_double(const struct json *object, const char *key, double otherwise);
 bool json_get_bool(const struct json *object, const char *key);
 /* Members of an object or array in order; NULL at the end. */
@@ -67,6 +68,8 @@ const char *json_key(const struct json *member);
 size_t json_size(const struct json *container);
 /* Takes the member out of its object; the caller's. NULL where there is none. */
 struct json *json_detach(struct json *object, const char *key);
+/* NULL on -ENOMEM. */
+struct json *json_copy(const struct json *json);
 /* Same type and content; objects in any order. */
 bool json_equal(const struct json *a, const struct json *b);
 

@@ -250,6 +250,7 @@ void progress_start(struct progress *progress, bool is_quiet, bool has_bytes)
 		.first_bytes = -1,
 		.is_on = !is_quiet && isatty(STDERR_FILENO),
 		.has_bytes = has_bytes,
+		.is_quiet = is_quiet,
 	};
 }
 
@@ -268,6 +269,20 @@ void progress_show(struct progress *progress, const struct progress_counts *coun
 	fflush(stderr);
 	progress->drawn_ms = now;
 	progress->is_drawn = true;
+}
+
+void progress_text(struct progress *progress, const char *text)
+{
+	_cleanup_(buf_done) struct buf line = { 0 };
+
+	output_name(&line, text);
+	if (progress->is_on)
+		fprintf(stderr, "\r\033[K%.79s", buf_str(&line));
+	else if (!progress->is_quiet && !progress->has_said)
+		fprintf(stderr, "%s\n", buf_str(&line));
+	fflush(stderr);
+	progress->has_said = true;
+	progress->is_drawn = progress->is_on;
 }
 
 void progress_end(struct progress *progress)

@@ -47,13 +47,12 @@ int table_print(const struct table *table, FILE *file);
 
 /* ---- progress ---- */
 
-/*
- * One line on stderr that is drawn over, while stderr is a terminal; nothing at all else. One thread.
- */
+/* One line on stderr that is drawn over, while stderr is a terminal; nothing at all else. One thread. */
 struct progress {
 	int64_t started_ms, drawn_ms;
 	int64_t first_bytes; /* at the start: the rate is of this run */
 	bool is_on, has_bytes, is_drawn;
+	bool is_quiet, has_said;
 };
 
 void progress_start(struct progress *progress, bool is_quiet, bool has_bytes);
@@ -64,6 +63,8 @@ struct progress_counts {
 };
 /* Draws at most ten times a second. */
 void progress_show(struct progress *progress, const struct progress_counts *counts);
+/* The same with free text. Where stderr is no terminal only the first is said, as a line. */
+void progress_text(struct progress *progress, const char *text);
 /* Wipes the line. */
 void progress_end(struct progress *progress);
 /* The line itself, 79 columns at most. BYTES_NEW came in ELAPSED_MS. */

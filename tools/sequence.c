@@ -64,6 +64,7 @@ struct fold {
 	struct map by_pattern; /* of struct group, owned by the array */
 	struct group **groups;
 	size_t n_groups, cap;
+	bool is_long;
 };
 
 static void group_free(struct group *group)
@@ -77,10 +78,15 @@ static void group_free(struct group *group)
 }
 DEFINE_CLEANUP(struct group *, group_free);
 
-int fold_new(struct fold **ret)
+int fold_new(bool is_long, struct fold **ret)
 {
-	*ret = calloc(1, sizeof(**ret));
-	return *ret ? 0 : -ENOMEM;
+	struct fold *fold = calloc(1, sizeof(*fold));
+
+	if (!fold)
+		return -ENOMEM;
+	fold->is_long = is_long;
+	*ret = fold;
+	return 0;
 }
 
 void fold_free(struct fold *fold)
@@ -178,7 +184,7 @@ static int add_frame(struct group *group, int64_t number)
 int fold_add(struct fold *fold, const char *path, int tag, int64_t size)
 {
 	struct sequence_frame frame;
-	bool has_frame = sequence_find_frame(path, &frame);
+	bool has_frame = !fold->is_long && sequence_find_frame(path, &frame);
 	struct group *group;
 	int r;
 

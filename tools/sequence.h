@@ -36,7 +36,8 @@ struct fold_line {
 	bool is_size_unknown; /* of some file: BYTES counts the others */
 };
 
-int fold_new(struct fold **ret);
+/* IS_LONG: nothing folds; each file is a line. */
+int fold_new(bool is_long, struct fold **ret);
 void fold_free(struct fold *fold);
 DEFINE_CLEANUP(struct fold *, fold_free);
 /* A file: only those of the same TAG (its state) fold together. SIZE -1: unknown. 0 or -ENOMEM. */

@@ -4,8 +4,9 @@
 #include <string.h>
 
 const struct verb *const verbs[] = {
-	&verb_version,
-	NULL,
+	&verb_umount,  &verb_status,  &verb_ls,    &verb_info,
+	&verb_explain, &verb_watch,   &verb_retry, &verb_restore,
+	&verb_scan,    &verb_version, NULL,
 };
 
 const struct verb *verb_find(const char *name)

@@ -6,7 +6,16 @@
 /* In the order of --help; NULL at the end. */
 extern const struct verb *const verbs[];
 
+extern const struct verb verb_explain;
+extern const struct verb verb_info;
+extern const struct verb verb_ls;
+extern const struct verb verb_restore;
+extern const struct verb verb_retry;
+extern const struct verb verb_scan;
+extern const struct verb verb_status;
+extern const struct verb verb_umount;
 extern const struct verb verb_version;
+extern const struct verb verb_watch;
 
 /* NULL if there is none of that name. */
 const struct verb *verb_find(const char *name);

@@ -169,7 +169,7 @@ static void test_folding(void **state)
 		{ "b/x.008.exr", 1, 1 },
 	};
 
-	assert_int_equal(fold_new(&fold), 0);
+	assert_int_equal(fold_new(false, &fold), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		assert_int_equal(
 			fold_add(fold, files[i].path, files[i].tag, files[i].size), 0);

@@ -1,0 +1,179 @@
+/* status, and waiting until everything has arrived elsewhere (drain). */
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+
+#include "tools/answers_private.h"
+
+static struct json *flow_json(const struct engine_flow *flow)
+{
+	struct json *json = json_object();
+
+	json_set_int(json, "files", flow->files);
+	json_set_int(json, "bytes", flow->bytes);
+	json_set_int(json, "bytes_per_s", flow->bytes_per_s);
+	return json;
+}
+
+static struct json *counts_json(const int64_t *n_state)
+{
+	struct json *json = json_object();
+
+	for (int i = FILE_LOCAL; i <= FILE_HIDDEN; i++)
+		json_set_int(json, file_state_name((enum file_state)i), n_state[i]);
+	return json;
+}
+
+/* "" is null. */
+static void set_reason(struct json *json, const char *key, const char *text)
+{
+	json_set_text(json, key, text[0] ? text : NULL);
+}
+
+static struct json *status_json(const struct answer *answer,
+				const struct engine_status *status)
+{
+	struct json *json = json_document(), *part;
+
+	json_set_text(json, "active_site", status->active_site);
+	json_set_text(json, "remote_site", status->remote_site);
+	part = json_object();
+	json_set_text(part, "uri", status->store_uri);
+	json_set_bool(part, "reachable", status->is_store_reachable);
+	set_reason(part, "last_error", status->store_error);
+	json_set(json, "store", part);
+	part = json_array();
+	if (answer->answers->where.mountpoint)
+		json_append(part, json_text_value(answer->answers->where.mountpoint));
+	json_set(json, "mounts", part);
+	json_set_bool(json, "ready", status->is_ready);
+	json_set_bool(json, "read_only", answer->answers->is_read_only);
+	json_set(json, "files", counts_json(status->n_state));
+	part = json_object();
+	json_set(part, "upload", flow_json(&status->upload));
+	json_set(part, "download", flow_json(&status->download));
+	json_set(json, "queue", part);
+	part = json_object();
+	json_set_int(part, "bytes", status->cache_bytes);
+	json_set_int(part, "limit", status->cache_limit);
+	json_set_int(part, "pinned", 0);
+	json_set_int(part, "unsynced", status->cache_unsynced);
+	json_set(json, "cache", part);
+	json_set_int(json, "outbox", status->outbox_waiting);
+	json_set_int(json, "outbox_parked", status->outbox_parked);
+	part = json_object();
+	json_set_bool(part, "reachable", status->is_remote_reachable);
+	set_reason(part, "last_error", status->remote_error);
+	json_set(json, "remote", part);
+	set_reason(json, "lost_root", status->lost_root);
+	json_set_int(json, "refused", status->n_refused);
+	json_set_int(json, "pid", getpid());
+	return json;
+}
+
+struct count {
+	struct answer *answer;
+	int64_t n_state[FILE_HIDDEN + 1];
+	int64_t bytes, unknown;
+};
+
+static int count_file(void *context, int root, const char *rel, enum file_state state,
+		      int64_t size)
+{
+	struct count *count = context;
+
+	count->n_state[state]++;
+	if (size >= 0)
+		count->bytes += size;
+	else
+		count->unknown++;
+	return server_is_over(count->answer->call) ? -ECANCELED : 0;
+}
+
+static int count_below(void *context, int root, const char *rel)
+{
+	struct count *count = context;
+	int r;
+
+	r = engine_each_file(count->answer->engine, root, rel, false, count_file, count);
+	if (r < 0)
+		return r;
+	return engine_each_file(count->answer->engine, root, rel, true, count_file,
+				count);
+}
+
+void answer_status(struct answer *answer)
+{
+	struct count count = { .answer = answer };
+	struct engine_status status;
+	struct error error = { 0 };
+	struct json *json;
+	int r = 0;
+
+	if (answer->request->n_paths)
+		r = answer_each(answer, count_below, &count, &error);
+	engine_get_status(answer->engine, &status);
+	if (answer->request->n_paths)
+		memcpy(status.n_state, count.n_state, sizeof(count.n_state));
+	json = status_json(answer, &status);
+	if (answer->request->n_paths)
+		json_set_int(json, "bytes", count.bytes);
+	answer_end(answer, json, r, &error);
+}
+
+/* ---- drain ---- */
+
+static int send_rest(struct answer *answer, const struct engine_status *status)
+{
+	_cleanup_(json_freep) struct json *json = json_object();
+
+	json_set_int(json, "files", status->upload.files);
+	json_set_int(json, "bytes", status->upload.bytes);
+	json_set_int(json, "outbox", status->outbox_waiting);
+	return server_send(answer->call, json);
+}
+
+/* Why nothing will move by itself; NULL where something may. */
+static const char *standstill(const struct engine_status *status)
+{
+	if (status->lost_root[0])
+		return status->lost_root;
+	if (!status->is_remote_reachable && status->remote_error[0])
+		return status->remote_error;
+	if (!status->is_store_reachable && status->store_error[0])
+		return status->store_error;
+	return NULL;
+}
+
+void answer_drain(struct answer *answer)
+{
+	struct itimerspec often = { .it_interval.tv_nsec = 100000000,
+				    .it_value.tv_nsec = 1 };
+	_cleanup_(closep) int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	uint64_t ticks;
+
+	if (timer < 0 || timerfd_settime(timer, 0, &often, NULL) < 0) {
+		server_finish(answer->call, NULL, EXIT_FAILED, strerror(errno));
+		return;
+	}
+	while (server_wait(answer->call, timer)) {
+		struct engine_status status;
+		const char *why;
+
+		if (read(timer, &ticks, sizeof(ticks)) < 0)
+			continue;
+		engine_get_status(answer->engine, &status);
+		why = standstill(&status);
+		if (!status.upload.files && !status.outbox_waiting) {
+			server_finish(answer->call, NULL, EXIT_DONE, NULL);
+			return;
+		}
+		if (why) {
+			server_finish(answer->call, NULL, EXIT_FAILED, why);
+			return;
+		}
+		if (send_rest(answer, &status) < 0)
+			return;
+	}
+	server_finish(answer->call, NULL, EXIT_FAILED, "the daemon is being stopped");
+}

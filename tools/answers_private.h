@@ -1,0 +1,35 @@
+/* What the files tools/answer_*.c share. */
+#pragma once
+
+#include "tools/answers.h"
+#include "tools/cli.h"
+
+/* One request on its way. */
+struct answer {
+	const struct answers *answers;
+	struct engine *engine;
+	const struct control_request *request;
+	struct server_call *call;
+};
+
+/* Each ends the request. */
+void answer_status(struct answer *answer);
+void answer_ls(struct answer *answer);
+void answer_info(struct answer *answer);
+void answer_explain(struct answer *answer);
+void answer_retry(struct answer *answer);
+void answer_restore(struct answer *answer);
+void answer_scan(struct answer *answer);
+void answer_watch(struct answer *answer);
+void answer_drain(struct answer *answer);
+
+/* Calls FN for each name that the request's paths stand for; without paths for the top of each root. 0, FN's result, or
+ * negative with ERROR, for answer_end(). */
+int answer_each(struct answer *answer, where_fn *fn, void *context, struct error *error);
+/* Ends the request by the result of answer_each(): 0 done, -EINVAL usage, -ENOENT not ours, else failed. JSON is
+ * taken. */
+void answer_end(struct answer *answer, struct json *json, int r,
+		const struct error *error);
+/* Sets "path", as a person would open it. */
+void answer_set_path(const struct answer *answer, struct json *json, int root,
+		     const char *rel);

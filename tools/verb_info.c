@@ -1,0 +1,149 @@
+/* sitefs info */
+#include <string.h>
+
+#include "tools/client.h"
+#include "tools/output.h"
+#include "tools/verbs.h"
+
+struct options {
+	const char *frames;
+};
+
+static const struct cli_option options_table[] = {
+	{ "frames", "RANGE", "frames of a sequence: 1001-1100x2",
+	  offsetof(struct options, frames), CLI_TEXT, 0 },
+	{ NULL, NULL, NULL, 0, 0, 0 },
+};
+
+struct infos {
+	struct cli *cli;
+	int n;
+	struct json *first; /* kept until it is known whether a second follows */
+};
+
+static void print_line(const char *key, const char *text)
+{
+	_cleanup_(buf_done) struct buf safe = { 0 };
+
+	if (!text)
+		return;
+	output_name(&safe, text);
+	printf("%-15s %s\n", key, buf_str(&safe));
+}
+
+static void print_key(const struct json *json, const char *key)
+{
+	print_line(key, json_get_text(json, key));
+}
+
+static void print_site(const struct json *site)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	const char *created = json_get_text(site, "created_dt");
+	const char *error = json_get_text(site, "error");
+	const char *name = json_get_text(site, "name");
+	int64_t tries = json_get_int(site, "tries", 0);
+
+	buf_addf(&text, "%s: %s", name ? name : "?", created ? "there since " : "wanted");
+	buf_adds(&text, created ? created : "");
+	if (tries)
+		buf_addf(&text, ", %lld tries", (long long)tries);
+	if (error)
+		buf_addf(&text, ", %s", error);
+	if (json_get_bool(site, "paused"))
+		buf_adds(&text, ", paused");
+	print_line("site", buf_str(&text));
+}
+
+static int64_t present_bytes(const struct json *json)
+{
+	int64_t sum = 0;
+
+	for (const struct json *p = json_first(json_get(json, "present")); p;
+	     p = json_next(p))
+		sum += json_as_int(json_next(json_first(p)), 0);
+	return sum;
+}
+
+static void print_info(const struct cli *cli, const struct json *json)
+{
+	char size[OUTPUT_SIZE], here[OUTPUT_SIZE];
+	static const char *const keys[] = { "project", "asset",     "subset",
+					    "version", "name",      "representation",
+					    "file_id", "remote_id", "document_path",
+					    "sha256",  "hash",      "error" };
+
+	print_key(json, "path");
+	print_key(json, "state");
+	printf("%-15s %s, %s here\n", "size",
+	       output_size(json_get_int(json, "size", -1), cli->has_bytes, size),
+	       output_size(present_bytes(json), cli->has_bytes, here));
+	if (!json_get_bool(json, "published"))
+		print_line("published", "no: this file never leaves this disk");
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		print_key(json, keys[i]);
+	for (const struct json *p = json_first(json_get(json, "sites")); p;
+	     p = json_next(p))
+		print_site(p);
+	for (const struct json *p = json_first(json_get(json, "also")); p;
+	     p = json_next(p))
+		print_line("also in", json_get_text(p, "representation"));
+}
+
+/* One object where there is one file; with several, a list of them. */
+static int add_info(void *context, const struct json *item)
+{
+	struct infos *infos = context;
+
+	infos->n++;
+	if (!infos->cli->is_json) {
+		printf("%s", infos->n > 1 ? "\n" : "");
+		print_info(infos->cli, item);
+		return 0;
+	}
+	if (infos->n == 1) {
+		infos->first = json_copy(item);
+		return infos->first ? 0 : EXIT_FAILED;
+	}
+	if (infos->n == 2) {
+		printf("{\"schema\":1,\"files\":[");
+		json_print_piece(infos->first);
+	}
+	printf(",");
+	return json_print_piece(item) < 0 ? EXIT_FAILED : 0;
+}
+
+static int run(struct cli *cli, const void *context)
+{
+	const struct options *options = context;
+	_cleanup_(client_done) struct client client = { .fd = -1 };
+	struct infos infos = { .cli = cli };
+	int code;
+
+	code = client_open(cli, options->frames, &client);
+	if (code)
+		return code;
+	code = client_ask(&client, "info", add_info, &infos, NULL);
+	if (infos.n > 1 && cli->is_json)
+		printf("]}\n");
+	if (infos.n == 1 && cli->is_json && !code) {
+		json_set_int(infos.first, "schema", 1);
+		code = client_print(cli, infos.first);
+	}
+	json_free(infos.first);
+	return code;
+}
+
+const struct verb verb_info = {
+	.name = "info",
+	.usage = "PATH... [--frames RANGE] [--json]",
+	.summary = "all that is known of a file",
+	.help = "Tells everything about one file: state, size and how much of it is here, its\n"
+		"representation, what is recorded at the sites, its id at the remote. A path that\n"
+		"is neither on the disk nor published ends with exit code 3.",
+	.options = options_table,
+	.options_size = sizeof(struct options),
+	.min_args = 1,
+	.max_args = -1,
+	.run = run,
+};

@@ -1,0 +1,148 @@
+/* sitefs status */
+#include <string.h>
+
+#include "tools/client.h"
+#include "tools/output.h"
+#include "tools/verbs.h"
+
+static const char *text_of(const struct json *object, const char *key)
+{
+	const char *text = json_get_text(object, key);
+
+	return text ? text : "";
+}
+
+static void print_head(const struct json *json)
+{
+	const struct json *mounts = json_get(json, "mounts");
+	const char *remote = text_of(json, "remote_site");
+	const char *mount = json_as_text(json_first(mounts));
+
+	printf("%s %s%s, ", text_of(json, "active_site"), remote[0] ? "<-> " : "",
+	       remote[0] ? remote : "alone");
+	if (mount)
+		printf("mounted at %s%s", mount,
+		       json_get_bool(json, "read_only") ? ", read-only" : "");
+	else
+		printf("not mounted");
+	printf("%s\n", json_get_bool(json, "ready") ? "" : ", reading the store");
+}
+
+/* "reachable", or why not. */
+static void print_peer(const char *what, const char *name, const struct json *peer)
+{
+	const char *error = json_get_text(peer, "last_error");
+	bool is_there = json_get_bool(peer, "reachable");
+
+	printf("%-9s %s: %s%s%s\n", what, name, is_there ? "reachable" : "not reachable",
+	       error ? ": " : "", error ? error : "");
+}
+
+static void print_files(const struct json *files)
+{
+	const char *comma = "";
+	bool has_any = false;
+
+	printf("%-9s ", "files");
+	for (const struct json *p = json_first(files); p; p = json_next(p)) {
+		int64_t n = json_get_int(files, json_key(p), 0);
+
+		if (!n)
+			continue;
+		printf("%s%lld %s", comma, (long long)n, json_key(p));
+		comma = ", ";
+		has_any = true;
+	}
+	printf("%s\n", has_any ? "" : "none published");
+}
+
+static void print_flow(const struct cli *cli, const char *what, const struct json *flow)
+{
+	char files[OUTPUT_SIZE], bytes[OUTPUT_SIZE], rate[OUTPUT_SIZE];
+	int64_t n = json_get_int(flow, "files", 0);
+	int64_t per_s = json_get_int(flow, "bytes_per_s", 0);
+
+	if (!n) {
+		printf("%-9s nothing waits\n", what);
+		return;
+	}
+	printf("%-9s %s, %s", what, output_count(n, "file", files),
+	       output_size(json_get_int(flow, "bytes", 0), cli->has_bytes, bytes));
+	if (per_s > 0)
+		printf(", %s/s", output_size(per_s, cli->has_bytes, rate));
+	printf("\n");
+}
+
+static void print_cache(const struct cli *cli, const struct json *cache)
+{
+	char bytes[OUTPUT_SIZE], limit[OUTPUT_SIZE], unsynced[OUTPUT_SIZE];
+	int64_t max = json_get_int(cache, "limit", 0);
+
+	printf("%-9s %s", "copies",
+	       output_size(json_get_int(cache, "bytes", 0), cli->has_bytes, bytes));
+	if (max > 0)
+		printf(" of %s", output_size(max, cli->has_bytes, limit));
+	if (json_get_int(cache, "unsynced", 0) > 0)
+		printf(", %s not sent yet",
+		       output_size(json_get_int(cache, "unsynced", 0), cli->has_bytes,
+				   unsynced));
+	printf("\n");
+}
+
+static void print_status(const struct cli *cli, const struct json *json)
+{
+	const struct json *store = json_get(json, "store"),
+			  *queue = json_get(json, "queue");
+	const char *remote = text_of(json, "remote_site");
+	const char *lost = json_get_text(json, "lost_root");
+	int64_t parked = json_get_int(json, "outbox_parked", 0);
+	int64_t refused = json_get_int(json, "refused", 0);
+
+	print_head(json);
+	print_peer("store", text_of(store, "uri"), store);
+	if (remote[0])
+		print_peer("remote", remote, json_get(json, "remote"));
+	print_files(json_get(json, "files"));
+	print_flow(cli, "upload", json_get(queue, "upload"));
+	print_flow(cli, "download", json_get(queue, "download"));
+	print_cache(cli, json_get(json, "cache"));
+	printf("%-9s %lld records wait for the store", "outbox",
+	       (long long)json_get_int(json, "outbox", 0));
+	if (parked)
+		printf(", %lld refused by it", (long long)parked);
+	printf("\n");
+	if (refused)
+		printf("%-9s %lld files or documents take no part: see the log\n",
+		       "refused", (long long)refused);
+	if (lost)
+		printf("%-9s %s\n", "lost root", lost);
+}
+
+static int run(struct cli *cli, const void *options)
+{
+	_cleanup_(client_done) struct client client = { .fd = -1 };
+	_cleanup_(json_freep) struct json *json = NULL;
+	int r;
+
+	r = client_open(cli, NULL, &client);
+	if (r)
+		return r;
+	r = client_ask(&client, "status", NULL, NULL, &json);
+	if (r || !json)
+		return r;
+	if (cli->is_json)
+		return client_print(cli, json);
+	print_status(cli, json);
+	return EXIT_DONE;
+}
+
+const struct verb verb_status = {
+	.name = "status",
+	.usage = "[PATH...] [--json]",
+	.summary = "one screen about the daemon",
+	.help = "Shows what the daemon of a site does: mount, store, remote, files by state,\n"
+		"what waits to be sent and fetched, and what stands in the way. With PATH the\n"
+		"files below it are counted. It asks the running daemon only, never the store.",
+	.max_args = -1,
+	.run = run,
+};
