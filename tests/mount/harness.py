@@ -301,6 +301,53 @@ class Site:
         return faults
 
 
+class Hand:
+    """Another hand on the studio's documents: what a person with a database client does, or another program."""
+
+    def __init__(self, world):
+        self.world = world
+
+    def run(self, *args, lines=()):
+        done = subprocess.run([STORETOOL, str(self.world.store_path), *args], text=True, capture_output=True,
+                              input=''.join(json.dumps(line) + '\n' for line in lines), check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def put(self, *docs, project=PROJECT):
+        """Replaces documents that are there by these."""
+        self.run('put', project, lines=docs)
+
+    def drop(self, *docs, project=PROJECT):
+        self.run('drop', project, lines=docs)
+
+    def truths(self):
+        """Truth records by key."""
+        return {truth['key']: truth for truth in map(json.loads, self.run('truth').splitlines())}
+
+    def edit(self, rel, function, project=PROJECT):
+        """Gives the element of files[] that is REL, in every document that names it, to FUNCTION to be changed."""
+        docs = [doc for doc in self.world.representations(project)
+                if any(file['path'].endswith(f'/{rel}') for file in doc['files'])]
+        assert docs, f'no record of {rel}'
+        for doc in docs:
+            for file in doc['files']:
+                if file['path'].endswith(f'/{rel}'):
+                    function(file)
+        self.put(*docs, project=project)
+
+    def set_entry(self, rel, site, entry, project=PROJECT):
+        """The entry of SITE becomes ENTRY (a dict without name), or goes where ENTRY is None."""
+        def change(file):
+            file['sites'] = [old for old in file['sites'] if old['name'] != site]
+            file['sites'] += [{'name': site, **entry}] if entry is not None else []
+        self.edit(rel, change, project)
+
+
+def recorded():
+    """The fields of an entry that has the file."""
+    return {'created_dt': {'$date': {'$numberLong': str(int(time.time() * 1000))}}}
+
+
 class World:
     """The studio's store, a folder as the remote, and sites."""
 
@@ -311,6 +358,7 @@ class World:
         self.store_path = path / 'store' / 'studio.sqlite'
         self.store = f'sqlite:{self.store_path}'
         self.sites = {}
+        self.hand = Hand(self)
         self.config = {'local_id': 'local_0', 'retry_cnt': 3, 'loop_delay': 1, 'active_site': 'studio',
                        'remote_site': REMOTE}
         self.settings = {'timing': dict(TIMING)}

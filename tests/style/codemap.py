@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """
 Gate: the code map in README.md. Every path in it exists, and every source file is in it: `name.{h,c}` stands for
-both, a folder with a slash at its end for all that is in it.
+both, a folder with a slash at its end for all that is in it. For a file that is missing it prints the row to add,
+with the first sentence of the file's opening comment.
 """
 
 import os
@@ -10,6 +11,7 @@ import re
 import tree
 
 HEADING = '## Code map'
+UNMAPPED = ('meson.build', 'README.md')
 
 
 def entries(text):
@@ -22,6 +24,15 @@ def entries(text):
                 yield braces.group(1) + middle + braces.group(3) if braces else path
 
 
+def row(paths):
+    """The row to add for files that differ in their suffix only."""
+    stem, suffixes = paths[0].rpartition('.')[0], [path.rpartition('.')[2] for path in paths]
+    name = f'{stem}.{{{",".join(reversed(suffixes))}}}' if len(paths) > 1 else paths[0]
+    opening = re.match(r'\s*(?:/\*|"""|(?:#[^\n]*\n)*?# )(.*?)(?:\*/|"""|\n\n|$)', tree.read(paths[-1]), re.DOTALL)
+    words = ' '.join(opening.group(1).replace('\n *', ' ').replace('\n#', ' ').split()) if opening else ''
+    return f'| `{name}` | {re.split(r"(?<=[a-z)])[.:;] ", words)[0].rstrip(".")} |'
+
+
 def faults():
     mapped = set(entries(tree.read('README.md')))
     if not mapped:
@@ -30,10 +41,12 @@ def faults():
         if not os.path.exists(os.path.join(tree.ROOT, path)):
             yield f'README.md: `{path}` is in the code map and not in the tree'
     folders = tuple(path for path in mapped if path.endswith('/'))
+    missing = {}
     for path in tree.files(''):
-        name = os.path.basename(path)
-        if path not in mapped and not path.startswith(folders) and name not in ('meson.build', 'README.md'):
-            yield f'{path}: not in the code map of README.md: add "| `{path}` | what it is |"'
+        if path not in mapped and not path.startswith(folders) and os.path.basename(path) not in UNMAPPED:
+            missing.setdefault(path.rpartition('.')[0] or path, []).append(path)
+    for paths in missing.values():
+        yield f'not in the code map: add, in your words: {row(paths)}'
 
 
 tree.report('codemap', list(faults()), 'One line per file, in the section "Code map".')
