@@ -34,6 +34,9 @@ REMOTE = 'nas'
 # Long enough that only something broken meets it, sanitised and on a busy machine.
 DEADLINE = float(os.environ.get('SITEFS_DEADLINE', '60'))
 STORY_DEADLINE = float(os.environ.get('SITEFS_STORY_DEADLINE', '240'))
+# Of the files that are called large: 1 GiB, less where a sanitiser makes each byte ten times as slow.
+LARGE = int(os.environ.get('SITEFS_LARGE', 1 << 30))
+IS_SANITISED = 'SITEFS_SANITISED' in os.environ
 SANITISERS = ('ASAN_OPTIONS', 'LSAN_OPTIONS', 'TSAN_OPTIONS', 'UBSAN_OPTIONS')
 
 # Times of `sitefs.json` that a person would have to wait for, short enough for a test.
@@ -245,6 +248,10 @@ class Site:
     def is_mounted(self):
         return str(self.mnt) in mounts()
 
+    def add_site(self, name, *paths):
+        """Asks for files, by their paths below this site's root, at a site."""
+        return self.sitefs('add-site', name, *(self.root / path for path in paths))
+
     # ---- what it holds ----
 
     def write(self, rel, data=None, seed=0, size=1000):
@@ -320,6 +327,10 @@ class Hand:
     def drop(self, *docs, project=PROJECT):
         self.run('drop', project, lines=docs)
 
+    def drop_truths(self):
+        """As if nobody had recorded any: what another program published."""
+        self.run('drop-truths')
+
     def truths(self):
         """Truth records by key."""
         return {truth['key']: truth for truth in map(json.loads, self.run('truth').splitlines())}
@@ -359,6 +370,7 @@ class World:
         self.store = f'sqlite:{self.store_path}'
         self.sites = {}
         self.hand = Hand(self)
+        self.n_sentinels = 0
         self.config = {'local_id': 'local_0', 'retry_cnt': 3, 'loop_delay': 1, 'active_site': 'studio',
                        'remote_site': REMOTE}
         self.settings = {'timing': dict(TIMING)}
@@ -411,6 +423,11 @@ class World:
     def representations(self, project=PROJECT):
         return [doc for doc in self.docs(project) if doc['type'] == 'representation']
 
+    def import_docs(self, *docs, project=PROJECT):
+        path = self.dir / 'import.json'
+        path.write_text('\n'.join(map(json.dumps, docs)))
+        return self.any_site().sitefs('import', '--project', project, path)
+
     def file_of(self, rel, project=PROJECT):
         """The element of files[] whose path ends so."""
         found = [file for doc in self.representations(project) for file in doc['files']
@@ -425,6 +442,34 @@ class World:
 
     def is_recorded(self, rel, site, project=PROJECT):
         return 'created_dt' in (self.entry(rel, site, project) or {})
+
+    # ---- steps that many stories share ----
+
+    def publish(self, *rels, size=1000, name='exr'):
+        """Files of the studio, published as one representation and sent to the remote. Their bytes."""
+        studio = self.site('studio')
+        contents = [studio.write(rel, size=size) for rel in rels]
+        studio.publish(*rels, name=name)
+        studio.sync_once()
+        return contents[0] if len(rels) == 1 else contents
+
+    def wait_seen(self, site):
+        """Until the site's daemon has acted on all that was done before: a later publish has gone its way."""
+        self.n_sentinels += 1
+        rel = f'sentinel/{self.n_sentinels}.txt'
+        studio = self.site('studio')
+        data = studio.write(rel, size=10)
+        studio.publish(rel, name='txt')
+        if site is studio:
+            wait_until(lambda: self.is_recorded(rel, REMOTE), f'{rel} is sent by {site.name}')
+            return
+        studio.sync_once()
+        studio.add_site(site.name, rel)
+        wait_until(lambda: site.on_disk(rel) == data, f'{rel} comes to {site.name}')
+
+    def remote_file(self, rel):
+        """Path of the object at the remote."""
+        return self.remote_root() / rel
 
     # ---- its end ----
 

@@ -5,6 +5,7 @@
  *   storetool STORE put PROJECT     replaces documents by those on stdin, extended JSON, one a line
  *   storetool STORE drop PROJECT    removes documents, likewise
  *   storetool STORE truth           prints the truth records, one JSON object a line
+ *   storetool STORE drop-truths     removes them all
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -114,12 +115,15 @@ int main(int argc, char **argv)
 	int r;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: storetool STORE put|drop|truth [PROJECT]\n");
+		fprintf(stderr,
+			"usage: storetool STORE put|drop|truth|drop-truths [PROJECT]\n");
 		return 2;
 	}
 	r = db_open(argv[1], DB_EXISTING, BUSY_MS, &db, &error);
 	if (r == 0 && strcmp(verb, "truth") == 0)
 		r = print_truth(db);
+	else if (r == 0 && strcmp(verb, "drop-truths") == 0)
+		r = db_exec(db, "DELETE FROM truth");
 	else if (r == 0 && argc == 4)
 		r = change(db, strcmp(verb, "put") == 0, argv[3]);
 	if (r < 0)
