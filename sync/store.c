@@ -4,6 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sync/store_sqlite.h"
+
+#define SQLITE "sqlite:"
+#define MONGODB "mongodb"
+
 void record_done(struct record *record)
 {
 	free(record->project);
@@ -15,4 +20,17 @@ void record_done(struct record *record)
 	free(record->id);
 	free(record->error);
 	*record = (struct record){ 0 };
+}
+
+int store_open(const char *uri, const char *database, bool must_exist, struct store **ret,
+	       struct error *error)
+{
+	if (strncmp(uri, SQLITE, strlen(SQLITE)) == 0)
+		return store_sqlite_open(uri + strlen(SQLITE), must_exist, ret, error);
+	/* mongodb://, mongodb+srv://: not repeated, it may hold a password. */
+	if (strncmp(uri, MONGODB, strlen(MONGODB)) == 0)
+		return error_set(error, -EOPNOTSUPP,
+				 "this build has no mongodb store; use sqlite:PATH");
+	return error_set(error, -EINVAL,
+			 "the store's URI is of no kind that is known; use sqlite:PATH");
 }

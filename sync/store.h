@@ -30,6 +30,7 @@ enum store_outcome {
 	STORE_EXISTS, /* insert: an _id (or a version) of that kind is there already */
 	STORE_TOKEN_LOST, /* watch: unknown or pruned token, another store: read everything */
 	STORE_QUIET, /* watch: nothing happened until the deadline, or wake() was called */
+	STORE_REFUSED, /* insert: no BSON document, or its _id is neither ObjectId nor text */
 };
 
 enum store_event_kind {
@@ -137,7 +138,8 @@ struct store_ops {
 	/* Adds the record, or completes the one that says the same bytes (digests, remotes); where it
 	 * says other bytes: replaced if REPLACE, else STORE_CONFLICT. */
 	int (*put_truth)(struct store *store, const struct truth *truth, bool replace);
-	/* Inserts documents as they are. results[i] = 0 or STORE_EXISTS; never alters one. */
+	/* Inserts documents as they are. results[i] = 0, STORE_EXISTS or STORE_REFUSED; never alters
+	 * one. -EINVAL: no name for a project. */
 	int (*insert)(struct store *store, const char *project, const struct buf *docs,
 		      size_t n, int *results);
 	/* Registers a publish: all of DOCS or none. STORE_EXISTS where a document with the same type,
