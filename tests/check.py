@@ -60,7 +60,7 @@ def say(configuration, step, result, seconds):
 
 def tail(path):
     with open(path, encoding='utf-8', errors='replace') as file:
-        lines = file.read().rstrip().split('\n')
+        lines = [line for line in file.read().rstrip().split('\n') if not re.match(r'\[\d+/\d+\] ', line)]
     for line in lines[-TAIL:]:
         print('    ' + line)
     print(f'    (all of it: {os.path.relpath(path, ROOT)})', flush=True)
@@ -138,7 +138,7 @@ def run_suites(name, suites):
         for test in tests:
             if count_cases(test).failed:
                 show_failure(name, suite, test)
-        if not tests:
+        if not tests and code != 0:
             tail(log)
         total.add(counts)
     return total

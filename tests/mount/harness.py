@@ -40,8 +40,8 @@ IS_SANITISED = 'SITEFS_SANITISED' in os.environ
 SANITISERS = ('ASAN_OPTIONS', 'LSAN_OPTIONS', 'TSAN_OPTIONS', 'UBSAN_OPTIONS')
 
 # Times of `sitefs.json` that a person would have to wait for, short enough for a test.
-TIMING = {'settled': 200, 'young': 1500, 'pull': 1500, 'gone': 1500, 'retry_min': 50, 'retry_max': 500,
-          'probe': 200}
+TIMING = {'settled': '200ms', 'young': '1500ms', 'pull': '1500ms', 'gone': '1500ms', 'retry_min': '50ms',
+          'retry_max': '500ms', 'probe': '200ms'}
 
 
 def wait_until(condition, what, seconds=DEADLINE):
