@@ -123,7 +123,8 @@ struct store_ops {
 	int (*load_truth)(struct store *store, const char *project, const char *key,
 			  struct truth *ret);
 	/* Waits until TIMEOUT_MS (0: only look; -1: for ever) for events after *token, gives them to FN
-	 * and replaces *token (allocated). STORE_QUIET, STORE_TOKEN_LOST. */
+	 * and replaces *token (allocated). STORE_QUIET, STORE_TOKEN_LOST; after a non-zero result of
+	 * FN *token stands as it was. */
 	int (*watch)(struct store *store, char **token, int64_t timeout_ms,
 		     store_event_fn *fn, void *context);
 	/* Ends a watch() of this handle at once. Any thread. */
@@ -132,27 +133,29 @@ struct store_ops {
 	 * says that none was made. Old forms of `sites` are converted whole where touched. */
 	int (*record)(struct store *store, const struct record *records, size_t n,
 		      int *results);
-	/* 0, STORE_GONE; the number of entries changed goes to ret_changed. */
+	/* 0, STORE_GONE; the number of entries changed goes to ret_changed. -EFBIG: the document
+	 * would outgrow BSON. */
 	int (*edit)(struct store *store, const struct site_edit *edit,
 		    size_t *ret_changed);
 	/* Adds the record, or completes the one that says the same bytes (digests, remotes); where it
-	 * says other bytes: replaced if REPLACE, else STORE_CONFLICT. */
+	 * says other bytes: replaced if REPLACE, else STORE_CONFLICT. REPLACE takes over the mtime of
+	 * the same bytes too. -EINVAL: no size. */
 	int (*put_truth)(struct store *store, const struct truth *truth, bool replace);
 	/* Inserts documents as they are. results[i] = 0, STORE_EXISTS or STORE_REFUSED; never alters
 	 * one. -EINVAL: no name for a project. */
 	int (*insert)(struct store *store, const char *project, const struct buf *docs,
 		      size_t n, int *results);
 	/* Registers a publish: all of DOCS or none. STORE_EXISTS where a document with the same type,
-	 * parent and name, or the same _id, is there. */
+	 * parent and name, or the same _id, is there. -EBADMSG: one of them insert() would refuse. */
 	int (*publish)(struct store *store, const char *project, const struct buf *docs,
 		       size_t n);
 	/* The document with that type, parent (NULL: any) and name (or, where NAME is NULL, the one with the
-	 * highest integer `name`). STORE_GONE. */
+	 * highest integer `name`). NAME also stands for the integer of these digits. STORE_GONE. */
 	int (*find)(struct store *store, const char *project, const char *type,
 		    const char *parent, const char *name, struct buf *ret);
 	/* Leases of this host: taken for KEY ("upload:SITE:PROJECT:{root}/a/b") by this process. 0: taken or
-	 * already ours; STORE_CONFLICT: a living process holds it. Released, or void with the process (embedded:
-	 * pid and start time). */
+	 * already ours; STORE_CONFLICT: a living process holds it. Released (STORE_GONE: it was not ours), or
+	 * void with the process (embedded: boot, pid and start time). */
 	int (*lease)(struct store *store, const char *key);
 	int (*release)(struct store *store, const char *key);
 	void (*free)(struct store *store);
@@ -164,7 +167,7 @@ struct store {
 
 /*
  * Opens "sqlite:PATH" (created where missing unless MUST_EXIST). -ENOENT; -EMEDIUMTYPE where the file
- * is no store of ours; -EREMOTE on a network file system; -EOPNOTSUPP "this build has no ..." for
+ * is no store of ours, or too damaged to be known as one; -EREMOTE on a network file system; -EOPNOTSUPP "this build has no ..." for
  * mongodb.
  */
 int store_open(const char *uri, const char *database, bool must_exist, struct store **ret,

@@ -14,6 +14,7 @@
 
 #include "sync/base/beneath.h"
 #include "sync/base/netfs.h"
+#include "sync/bson_write.h"
 #include "tests/contract/store/stage.h"
 #include "tests/contract/store/stories.h"
 
@@ -240,6 +241,103 @@ static void test_restored_backup(void **state)
 	}
 }
 
+/* ---- many documents ---- */
+
+#define MANY_FILES 3
+#define MANY_BATCH 1000
+
+/* So many fit beside the other suites; SITEFS_TEST_DOCUMENTS asks for another number. */
+static int64_t many(void)
+{
+	const char *asked = getenv("SITEFS_TEST_DOCUMENTS");
+
+	return asked ? strtoll(asked, NULL, 10) : 100000;
+}
+
+static void write_many(struct buf *doc, int64_t n)
+{
+	size_t begin = bson_write_begin(doc), files;
+	char id[25], path[64];
+
+	snprintf(id, sizeof(id), "%024llx", (unsigned long long)n);
+	bson_write_id(doc, "_id", id);
+	bson_write_text(doc, "type", "representation");
+	files = bson_write_open(doc, BSON_WRITE_ARRAY, "files");
+	for (int i = 0; i < MANY_FILES; i++) {
+		size_t file, sites, site;
+		char key[2] = { (char)('0' + i), 0 };
+
+		file = bson_write_open(doc, BSON_WRITE_DOCUMENT, key);
+		snprintf(id, sizeof(id), "%023llx%x", (unsigned long long)n, i);
+		snprintf(path, sizeof(path), "{root[work]}/p/%lld.%d.exr", (long long)n,
+			 i);
+		bson_write_id(doc, "_id", id);
+		bson_write_text(doc, "path", path);
+		sites = bson_write_open(doc, BSON_WRITE_ARRAY, "sites");
+		site = bson_write_open(doc, BSON_WRITE_DOCUMENT, "0");
+		bson_write_text(doc, "name", "studio");
+		bson_write_date(doc, "created_dt", n);
+		bson_write_end(doc, site);
+		bson_write_end(doc, sites);
+		bson_write_end(doc, file);
+	}
+	bson_write_end(doc, files);
+	bson_write_end(doc, begin);
+	assert_false(doc->has_failed);
+}
+
+static int count(void *context, const char *project, const void *bson, size_t len)
+{
+	*(int64_t *)context += 1;
+	return 0;
+}
+
+static int count_event(void *context, const struct store_event *event)
+{
+	*(int64_t *)context += 1;
+	return 0;
+}
+
+static void test_many_documents(void **state)
+{
+	struct place *place = *state;
+	struct site_edit edit = { SITE_ADD, "P", NULL, NULL, "gdrive", 0 };
+	_cleanup_(store_freep) struct store *store = NULL;
+	_cleanup_(freep) char *old = NULL, *token = NULL;
+	int64_t n = many(), seen = 0, events = 0;
+	size_t changed;
+	char id[25];
+
+	assert_int_equal(store_open(place->uri, "avalon", false, &store, NULL), 0);
+	assert_int_equal(store->ops->now(store, &old), 0);
+	for (int64_t at = 0; at < n; at += MANY_BATCH) {
+		static struct buf docs[MANY_BATCH];
+		static int results[MANY_BATCH];
+
+		for (int64_t i = 0; i < MANY_BATCH; i++) {
+			buf_clear(&docs[i]);
+			write_many(&docs[i], at + i);
+		}
+		assert_int_equal(
+			store->ops->insert(store, "P", docs, MANY_BATCH, results), 0);
+	}
+	assert_int_equal(store->ops->scan(store, NULL, false, count, &seen), 0);
+	assert_int_equal(seen, n);
+	assert_int_equal(store->ops->now(store, &token), 0);
+	for (int64_t i = 0; i < 100; i++) {
+		snprintf(id, sizeof(id), "%024llx", (unsigned long long)(i * n / 100));
+		edit.repre = id;
+		assert_int_equal(store->ops->edit(store, &edit, &changed), 0);
+		assert_int_equal(changed, MANY_FILES);
+	}
+	assert_int_equal(store->ops->watch(store, &token, 0, count_event, &events), 0);
+	assert_int_equal(events, 100);
+	/* The feed keeps the last 100,000 changes. */
+	events = 0;
+	assert_int_equal(store->ops->watch(store, &old, 0, count_event, &events),
+			 n + 100 > 100000 ? STORE_TOKEN_LOST : 0);
+}
+
 static void test_network_file_systems(void **state)
 {
 	assert_string_equal(netfs_kind(0x6969), "NFS");
@@ -259,6 +357,7 @@ const struct CMUnitTest sqlite_stories[] = {
 	STORY(test_damaged),
 	STORY(test_replaced_while_open),
 	STORY(test_restored_backup),
+	STORY(test_many_documents),
 	cmocka_unit_test(test_network_file_systems),
 };
 
