@@ -59,7 +59,6 @@ enum decide_action {
 	ACT_UPLOAD,      /* nothing may be replaced that differs from the truth */
 	ACT_UPLOAD_OVER, /* what is at the remote may be replaced; it stays recoverable */
 	ACT_RECORD_OURS, /* our entry: done */
-	ACT_RECORD_REMOTE, /* the remote's entry: done */
 	ACT_STAMP,         /* known to be the uploaded bytes: stamp, nothing to record */
 	ACT_PULL,          /* remove our entry */
 	ACT_ASIDE,         /* move the disk file to .sitefs/superseded */
