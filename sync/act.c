@@ -35,7 +35,8 @@ static void look_again(struct engine *engine, struct plan *plan, int64_t ms)
 }
 
 /* Quick at first, slower the longer it lasts. */
-static void wait_on(struct engine *engine, struct plan *plan, const struct decision *decision)
+static void wait_on(struct engine *engine, struct plan *plan,
+		    const struct decision *decision)
 {
 	int64_t ms = (clock_mono_ms() - plan->since_ms) / 4;
 
@@ -62,11 +63,12 @@ static void count_pull(struct engine *engine, struct plan *plan)
 	plan->is_pull = true;
 	if (++engine->n_pulls != PULLS_OF_A_LOST_ROOT + 1)
 		return;
-	snprintf(why, sizeof(why),
-		 "more than %d files recorded at site '%s' are missing under %s: mount the right "
-		 "disk, or give --adopt",
-		 PULLS_OF_A_LOST_ROOT, engine->config->active_site,
-		 roots_path(engine->roots, plan->root));
+	snprintf(
+		why, sizeof(why),
+		"more than %d files recorded at site '%s' are missing under %s: mount the right "
+		"disk, or give --adopt",
+		PULLS_OF_A_LOST_ROOT, engine->config->active_site,
+		roots_path(engine->roots, plan->root));
 	if (!engine->setup.can_adopt)
 		roots_set_lost(engine->roots, plan->root, why);
 }
@@ -82,8 +84,8 @@ static void record_failed(struct record *row, const struct index_entry *entry,
 }
 
 /* The source is missing for good: a try, once until the plan is due again. */
-static void fail_source(struct engine *engine, struct plan *plan, struct outbox_rows *rows,
-			const struct index_record *record)
+static void fail_source(struct engine *engine, struct plan *plan,
+			struct outbox_rows *rows, const struct index_record *record)
 {
 	_cleanup_(freep) char *text = strf("Source file %s doesn't exist.", record->path);
 
@@ -101,14 +103,16 @@ static void fail_source(struct engine *engine, struct plan *plan, struct outbox_
 }
 
 static void act_on_record(struct engine *engine, struct plan *plan,
-			  struct assessment *assessment, size_t i, struct outbox_rows *rows)
+			  struct assessment *assessment, size_t i,
+			  struct outbox_rows *rows)
 {
 	const struct index_record *record = &assessment->path.records[i];
 	const struct decision *decision = &assessment->decisions[i];
 	const char *ours = engine->config->active_site;
 	struct record *row;
 
-	if (decision->row == 7 && (decision->action == ACT_WAIT || decision->action == ACT_PULL))
+	if (decision->row == 7 &&
+	    (decision->action == ACT_WAIT || decision->action == ACT_PULL))
 		count_pull(engine, plan);
 	if (!can_record(engine) || roots_are_lost(engine->roots, NULL))
 		return;
@@ -148,8 +152,8 @@ static int priority_of(const struct engine *engine, const struct index_record *r
 {
 	if (engine->setup.is_mirror)
 		return 0;
-	return record->ours.priority != DOC_PRIORITY_DEFAULT ? record->ours.priority :
-								record->remote.priority;
+	return record->ours.priority != DOC_PRIORITY_DEFAULT ? record->ours.priority
+							     : record->remote.priority;
 }
 
 static void start_download(struct engine *engine, struct plan *plan,
@@ -172,10 +176,12 @@ static void start_download(struct engine *engine, struct plan *plan,
 	look_again(engine, plan, act_backoff_ms(engine->config, plan->n_faults));
 }
 
-static void lease_key(const struct engine *engine, const struct plan *plan, struct buf *ret)
+static void lease_key(const struct engine *engine, const struct plan *plan,
+		      struct buf *ret)
 {
 	buf_addf(ret, "upload:%s:%s:%s/%s", engine->config->active_site,
-		 engine->config->remote_site, roots_name(engine->roots, plan->root), plan->rel);
+		 engine->config->remote_site, roots_name(engine->roots, plan->root),
+		 plan->rel);
 }
 
 /* Law 6: one upload per file in all processes of the site. */
@@ -258,20 +264,33 @@ static bool start_check(struct engine *engine, struct plan *plan, int r)
 	return r == 0;
 }
 
-static void move_aside(struct engine *engine, struct plan *plan)
+/* What is moved is what was decided on, not what another hand put there meanwhile. */
+static int is_still_decided(void *context, const struct stat *st)
 {
-	struct error error = { 0 };
+	const struct stat *decided = context;
+
+	return st->st_dev == decided->st_dev && st->st_ino == decided->st_ino &&
+			       timespec_ns(st->st_ctim) == timespec_ns(decided->st_ctim)
+		       ? 0
+		       : -EAGAIN;
+}
+
+static void move_aside(struct engine *engine, struct plan *plan,
+		       struct assessment *assessment)
+{
 	int r;
 
 	if (roots_are_lost(engine->roots, NULL))
 		return;
-	r = place_aside(engine->roots, plan->root, plan->rel, &error);
-	if (r < 0 && r != -ENOENT) {
-		log_warning("cannot move '%s' aside: %s", plan->rel, error_text(&error, r));
-		look_again(engine, plan, engine->config->timing.retry_max_ms);
+	r = place_aside(engine->roots, plan->root, plan->rel, is_still_decided,
+			&assessment->st);
+	if (r < 0) {
+		log_warning("cannot move '%s' aside: %s", plan->rel, error_text(NULL, r));
+		look_again(engine, plan, engine->config->timing.retry_min_ms);
 		return;
 	}
 	journal_stamp_drop(engine->journal, plan->root, plan->rel);
+	hydrate_invalidate(engine->hydrator, plan->root, plan->rel);
 	engine_tell(engine, plan->root, plan->rel, ENGINE_CHANGE_NAME);
 	look_again(engine, plan, 0);
 }
@@ -280,11 +299,12 @@ static void put_stamp(struct engine *engine, const struct assessment *assessment
 {
 	struct stamp stamp = { .kind = STAMP_UPLOADED };
 
-	stamp.digest = assessment->has_stamp ? assessment->stamp.digest :
-					       assessment->path.truth.digest;
+	stamp.digest = assessment->has_stamp ? assessment->stamp.digest
+					     : assessment->path.truth.digest;
 	stamp_take_stat(&stamp, &assessment->st);
 	if (assess_stamp_files(&assessment->path, &stamp) == 0)
-		journal_stamp_put(engine->journal, assessment->root, assessment->rel, &stamp);
+		journal_stamp_put(engine->journal, assessment->root, assessment->rel,
+				  &stamp);
 	stamp_done(&stamp);
 }
 
@@ -297,10 +317,10 @@ static void act_on_path(struct engine *engine, struct plan *plan,
 	const struct decision *decision =
 		record ? &assessment->decisions[i] : &assessment->whole;
 	struct fault fault;
-	bool needs_remote = decision->action == ACT_DOWNLOAD ||
-			    decision->action == ACT_UPLOAD ||
-			    decision->action == ACT_UPLOAD_OVER ||
-			    decision->action == ACT_CHECK || decision->action == ACT_RECHECK;
+	bool needs_remote =
+		decision->action == ACT_DOWNLOAD || decision->action == ACT_UPLOAD ||
+		decision->action == ACT_UPLOAD_OVER || decision->action == ACT_CHECK ||
+		decision->action == ACT_RECHECK;
 
 	plan->is_patient = false;
 	if (needs_remote && engine_is_passive(engine))
@@ -344,7 +364,7 @@ static void act_on_path(struct engine *engine, struct plan *plan,
 		put_stamp(engine, assessment);
 		return;
 	case ACT_ASIDE:
-		move_aside(engine, plan);
+		move_aside(engine, plan, assessment);
 		return;
 	case ACT_NOTHING:
 	case ACT_RECORD_OURS:
@@ -357,9 +377,10 @@ static void act_on_path(struct engine *engine, struct plan *plan,
 static int rank_of(enum decide_action action)
 {
 	static const int ranks[] = {
-		[ACT_NOTHING] = 0, [ACT_FAIL] = 1,     [ACT_STAMP] = 2,	 [ACT_RECHECK] = 3,
-		[ACT_WAIT] = 4,	   [ACT_PULL] = 1,     [ACT_CHECK] = 6,	 [ACT_RECORD_OURS] = 1,
-		[ACT_HASH] = 7,	   [ACT_DOWNLOAD] = 8, [ACT_UPLOAD] = 8, [ACT_UPLOAD_OVER] = 9,
+		[ACT_NOTHING] = 0,  [ACT_FAIL] = 1,        [ACT_STAMP] = 2,
+		[ACT_RECHECK] = 3,  [ACT_WAIT] = 4,        [ACT_PULL] = 1,
+		[ACT_CHECK] = 6,    [ACT_RECORD_OURS] = 1, [ACT_HASH] = 7,
+		[ACT_DOWNLOAD] = 8, [ACT_UPLOAD] = 8,      [ACT_UPLOAD_OVER] = 9,
 		[ACT_ASIDE] = 10,
 	};
 

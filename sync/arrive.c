@@ -87,8 +87,8 @@ static bool is_repre_here(struct engine *engine, const struct index_record *reco
 
 	if (!key || is_still_missing(engine, key))
 		return false;
-	r = index_each_of_repre(engine->index, record->project, record->repre, find_missing,
-				&search);
+	r = index_each_of_repre(engine->index, record->project, record->repre,
+				find_missing, &search);
 	if (r == 0 && !search.found)
 		return true;
 	mutex_lock(&engine->lock);
@@ -113,8 +113,8 @@ static void record_ours(struct engine *engine, struct outbox_rows *rows,
 	struct record *row;
 
 	if (record->ours.presence == DOC_PRESENT ||
-	    journal_outbox_has(engine->journal, record->project, record->repre, record->file,
-			       engine->config->active_site))
+	    journal_outbox_has(engine->journal, record->project, record->repre,
+			       record->file, engine->config->active_site))
 		return;
 	row = outbox_rows_add(rows, RECORD_DONE, record, engine->config->active_site,
 			      &record->ours);
@@ -132,7 +132,8 @@ static int record_path(void *context, int root, const char *rel)
 
 	for (size_t i = 0; r == 0 && i < path.n_records; i++)
 		if (strcmp(path.records[i].repre, recording->repre) == 0)
-			record_ours(recording->engine, recording->rows, &path.records[i], rel);
+			record_ours(recording->engine, recording->rows, &path.records[i],
+				    rel);
 	index_path_done(&path);
 	return r < 0 ? r : 0;
 }
@@ -154,7 +155,8 @@ static void record_arrival(struct engine *engine, int root, const char *rel,
 
 		if (record->ours.presence == DOC_WANTED)
 			record_ours(engine, rows, record, rel);
-		else if (record->ours.presence == DOC_ABSENT && is_repre_here(engine, record))
+		else if (record->ours.presence == DOC_ABSENT &&
+			 is_repre_here(engine, record))
 			index_each_of_repre(engine->index, record->project, record->repre,
 					    record_path, &recording);
 	}
@@ -182,7 +184,8 @@ static void put_object_state(struct engine *engine, const struct mail *mail,
 	else
 		index_rollback(engine->index);
 	if (r < 0)
-		log_error("cannot note the object of '%s': %s", mail->rel, error_text(NULL, r));
+		log_error("cannot note the object of '%s': %s", mail->rel,
+			  error_text(NULL, r));
 }
 
 static void count_try(struct engine *engine, const struct mail *mail)
@@ -199,8 +202,8 @@ static void count_try(struct engine *engine, const struct mail *mail)
 
 		if (record->ours.presence != DOC_WANTED)
 			continue;
-		row = outbox_rows_add(&rows, RECORD_FAILED, record, engine->config->active_site,
-				      &record->ours);
+		row = outbox_rows_add(&rows, RECORD_FAILED, record,
+				      engine->config->active_site, &record->ours);
 		if (!row)
 			continue;
 		row->tries = record->ours.tries + 1;
@@ -227,8 +230,8 @@ static void not_arrived(struct engine *engine, struct plan *plan, const struct m
 
 	if (mail->result == PROVIDER_GONE || mail->result == PROVIDER_CHANGED) {
 		put_object_state(engine, mail,
-				 mail->result == PROVIDER_GONE ? OBJECT_MISSING :
-								 OBJECT_DIFFERENT);
+				 mail->result == PROVIDER_GONE ? OBJECT_MISSING
+							       : OBJECT_DIFFERENT);
 		return;
 	}
 	come_back_later(engine, plan);
@@ -286,7 +289,8 @@ void arrive_completed(void *context, const struct hydrate_result *result)
 	struct outbox_rows rows = { 0 };
 	struct mail *mail = mail_new(handle_arrival, result->root, result->rel);
 
-	if (result->error == 0 && !engine->setup.is_read_only && !engine->setup.is_cache_only) {
+	if (result->error == 0 && !engine->setup.is_read_only &&
+	    !engine->setup.is_cache_only) {
 		if (result->is_new_truth)
 			outbox_rows_add_truth(&rows, &result->truth, false);
 		record_arrival(engine, result->root, result->rel, &rows);
@@ -308,13 +312,12 @@ static void handle_listed(struct engine *engine, struct mail *mail)
 {
 	int r = index_begin(engine->index);
 
-
 	for (size_t i = 0; r == 0 && i < mail->n_objects; i++) {
 		_cleanup_(freep) char *rel = path_join(mail->rel, mail->names[i]);
 
-		r = rel ? index_put_object(engine->index, mail->root, rel, &mail->objects[i],
-					   syncer_touched, engine) :
-			  -ENOMEM;
+		r = rel ? index_put_object(engine->index, mail->root, rel,
+					   &mail->objects[i], syncer_touched, engine)
+			: -ENOMEM;
 		/* objects that no document names are none of ours */
 		if (r == INDEX_NONE)
 			r = 0;
@@ -324,7 +327,8 @@ static void handle_listed(struct engine *engine, struct mail *mail)
 	else
 		index_rollback(engine->index);
 	if (r < 0)
-		log_error("cannot note the listing of '%s': %s", mail->rel, error_text(NULL, r));
+		log_error("cannot note the listing of '%s': %s", mail->rel,
+			  error_text(NULL, r));
 	mutex_lock(&engine->lock);
 	engine->n_listed++;
 	cond_broadcast(&engine->changed);
@@ -338,15 +342,18 @@ static void wait_listed(struct engine *engine, int64_t ticket)
 
 	mutex_lock(&engine->lock);
 	while (engine->n_listed < ticket && !engine->is_stopping)
-		if (cond_wait_until(&engine->changed, &engine->lock, deadline) == -ETIMEDOUT)
+		if (cond_wait_until(&engine->changed, &engine->lock, deadline) ==
+		    -ETIMEDOUT)
 			break;
 	mutex_unlock(&engine->lock);
 }
 
 void arrive_listed(void *context, int root, const char *rel_folder,
-		   const struct index_object *objects, char *const *names, size_t n, int error)
+		   const struct index_object *objects, char *const *names, size_t n,
+		   int error)
 {
-	_cleanup_(mail_freep) struct mail *mail = mail_new(handle_listed, root, rel_folder);
+	_cleanup_(mail_freep) struct mail *mail =
+		mail_new(handle_listed, root, rel_folder);
 	struct engine *engine = context;
 	int64_t ticket;
 

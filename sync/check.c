@@ -15,7 +15,7 @@ struct check {
 	int root;
 	char *rel, *project, *key;
 	struct truth truth; /* size -1: none */
-	struct stat st;	    /* of the disk file that is meant */
+	struct stat st;     /* of the disk file that is meant */
 	bool is_accept;
 	struct provider_object object;
 	struct digest digest;
@@ -39,8 +39,8 @@ static void drop_check(struct engine_job *job)
 	check_free((struct check *)job);
 }
 
-static int start(struct engine *engine, const struct assessment *assessment, bool is_accept,
-		 void (*run)(struct job *job))
+static int start(struct engine *engine, const struct assessment *assessment,
+		 bool is_accept, void (*run)(struct job *job))
 {
 	_cleanup_(check_freep) struct check *check = calloc(1, sizeof(*check));
 	const struct index_path *path = &assessment->path;
@@ -109,7 +109,8 @@ static int judge_object(struct check *check, enum index_object_state *ret)
 	*ret = OBJECT_PRESENT;
 	if (check->truth.size < 0)
 		return 0;
-	if (remote && remote->revision && strcmp(remote->revision, check->object.revision) == 0)
+	if (remote && remote->revision &&
+	    strcmp(remote->revision, check->object.revision) == 0)
 		return 0;
 	if (check->object.size != check->truth.size) {
 		*ret = OBJECT_DIFFERENT;
@@ -126,7 +127,8 @@ static int put_truth(struct check *check, bool replace)
 {
 	struct engine *engine = check->base.engine;
 	struct outbox_rows rows = { 0 };
-	struct truth truth = { .size = check->object.size, .mtime_ns = check->object.mtime_ns };
+	struct truth truth = { .size = check->object.size,
+			       .mtime_ns = check->object.mtime_ns };
 	int r;
 
 	truth.project = strdup(check->project);
@@ -134,8 +136,8 @@ static int put_truth(struct check *check, bool replace)
 	truth.digest = check->digest;
 	r = truth.project && truth.key ? 0 : -ENOMEM;
 	if (r == 0)
-		r = truth_set_remote(&truth, engine->config->remote_site, check->object.id,
-				     check->object.revision);
+		r = truth_set_remote(&truth, engine->config->remote_site,
+				     check->object.id, check->object.revision);
 	if (r == 0)
 		r = outbox_rows_add_truth(&rows, &truth, replace);
 	if (r == 0)
@@ -151,7 +153,8 @@ static int ask_object(struct check *check, struct mail *mail)
 	struct provider *provider = engine->provider;
 	struct provider_ref ref = ref_of(check);
 	struct index_object object = { .size = -1, .mtime_ns = -1 };
-	int r = provider->ops->stat(provider, &ref, &check->call.provider, &check->object);
+	int r = provider->ops->stat(provider, &ref, &check->call.provider,
+				    &check->object);
 
 	object.seen_ms = clock_wall_ms();
 	if (r == PROVIDER_GONE) {
@@ -177,7 +180,8 @@ static int ask_object(struct check *check, struct mail *mail)
 }
 
 /* A question that could not be answered is asked again; one about the site stops the site. */
-static void not_answered(struct engine *engine, struct plan *plan, const struct mail *mail)
+static void not_answered(struct engine *engine, struct plan *plan,
+			 const struct mail *mail)
 {
 	if (provider_is_site_fault(mail->result))
 		engine_set_remote_fault(engine, mail->result, mail->text);
@@ -216,7 +220,8 @@ static void handle_object(struct engine *engine, struct mail *mail)
 	else
 		index_rollback(engine->index);
 	if (r < 0)
-		log_error("cannot note the object of '%s': %s", mail->rel, error_text(NULL, r));
+		log_error("cannot note the object of '%s': %s", mail->rel,
+			  error_text(NULL, r));
 	syncer_decide(engine, mail->root, mail->rel);
 }
 
@@ -229,13 +234,15 @@ static void run_object(struct job *job)
 	engine_call_begin(engine, &check->call);
 	if (mail) {
 		mail->result = ask_object(check, mail);
-		mail->text = strdup(error_text(&check->call.provider.error, mail->result));
+		mail->text =
+			strdup(error_text(&check->call.provider.error, mail->result));
 	}
 	engine_call_end(engine, &check->call);
 	engine_post(engine, mail);
 }
 
-int check_object_start(struct engine *engine, const struct assessment *assessment, bool accept)
+int check_object_start(struct engine *engine, const struct assessment *assessment,
+		       bool accept)
 {
 	return start(engine, assessment, accept, run_object);
 }
@@ -248,10 +255,10 @@ static int learn_truth(struct check *check)
 	struct engine *engine = check->base.engine;
 	struct provider_ref ref = ref_of(check);
 	struct digest ours = check->digest;
-	int r = engine->provider ?
-			engine->provider->ops->stat(engine->provider, &ref,
-						    &check->call.provider, &check->object) :
-			PROVIDER_GONE;
+	int r = engine->provider ? engine->provider->ops->stat(engine->provider, &ref,
+							       &check->call.provider,
+							       &check->object)
+				 : PROVIDER_GONE;
 
 	if (r != 0 || check->object.size != check->st.st_size)
 		return r == PROVIDER_GONE ? 0 : r;
@@ -267,8 +274,8 @@ static int learn_truth(struct check *check)
 static int hash_disk(struct check *check, struct mail *mail)
 {
 	struct engine *engine = check->base.engine;
-	_cleanup_(closep) int fd = beneath_open(roots_fd(engine->roots, check->root), check->rel,
-						O_RDONLY | O_NOFOLLOW, 0);
+	_cleanup_(closep) int fd = beneath_open(roots_fd(engine->roots, check->root),
+						check->rel, O_RDONLY | O_NOFOLLOW, 0);
 	int r;
 
 	if (fd < 0)
@@ -296,7 +303,8 @@ void check_stamp(struct engine *engine, const struct assessment *assessment,
 	if (remote && remote->revision)
 		stamp.revision = strdup(remote->revision);
 	if (r == 0)
-		r = journal_stamp_put(engine->journal, assessment->root, assessment->rel, &stamp);
+		r = journal_stamp_put(engine->journal, assessment->root, assessment->rel,
+				      &stamp);
 	if (r < 0)
 		log_error("cannot stamp '%s': %s", assessment->rel, error_text(NULL, r));
 	stamp_done(&stamp);
@@ -309,7 +317,8 @@ static void judge_disk(struct engine *engine, const struct assessment *now,
 	const struct truth *truth = &now->path.truth;
 	enum stamp_kind kind = STAMP_FOREIGN;
 
-	if (now->has_stamp && now->needs_rehash && digest_equal(&now->stamp.digest, digest))
+	if (now->has_stamp && now->needs_rehash &&
+	    digest_equal(&now->stamp.digest, digest))
 		kind = now->stamp.kind;
 	else if (truth->size == now->st.st_size && digest_equal(&truth->digest, digest))
 		kind = STAMP_UPLOADED;
@@ -345,7 +354,8 @@ static void run_disk(struct job *job)
 	engine_call_begin(engine, &check->call);
 	if (mail) {
 		mail->result = hash_disk(check, mail);
-		mail->text = strdup(error_text(&check->call.provider.error, mail->result));
+		mail->text =
+			strdup(error_text(&check->call.provider.error, mail->result));
 	}
 	engine_call_end(engine, &check->call);
 	engine_post(engine, mail);

@@ -59,9 +59,9 @@ enum decide_action {
 	ACT_UPLOAD,      /* nothing may be replaced that differs from the truth */
 	ACT_UPLOAD_OVER, /* what is at the remote may be replaced; it stays recoverable */
 	ACT_RECORD_OURS, /* our entry: done */
-	ACT_STAMP,         /* known to be the uploaded bytes: stamp, nothing to record */
-	ACT_PULL,          /* remove our entry */
-	ACT_ASIDE,         /* move the disk file to .sitefs/superseded */
+	ACT_STAMP,       /* known to be the uploaded bytes: stamp, nothing to record */
+	ACT_PULL,        /* remove our entry */
+	ACT_ASIDE,       /* move the disk file to .sitefs/superseded */
 	ACT_FAIL, /* the source is missing for good: counts a try at the remote's entry */
 };
 

@@ -82,8 +82,8 @@ static void fill(struct engine_file *file, struct assessment *a,
 	a->path = (struct index_path){ .truth.size = -1 };
 }
 
-static int assess_now(struct engine *engine, int root, const char *rel, struct assessment *ret,
-		      struct plan_glance *plan, bool *has_plan)
+static int assess_now(struct engine *engine, int root, const char *rel,
+		      struct assessment *ret, struct plan_glance *plan, bool *has_plan)
 {
 	struct assess_setup setup = engine_assess_setup(engine);
 	int r = assess(&setup, root, rel, 0, ret);
@@ -99,7 +99,8 @@ static int assess_now(struct engine *engine, int root, const char *rel, struct a
 	return 0;
 }
 
-int engine_describe(struct engine *engine, int root, const char *rel, struct engine_file *ret)
+int engine_describe(struct engine *engine, int root, const char *rel,
+		    struct engine_file *ret)
 {
 	_cleanup_(freep) char *source = NULL;
 	struct hydrate_state hydrated = { 0 };
@@ -126,7 +127,8 @@ int engine_describe(struct engine *engine, int root, const char *rel, struct eng
 	return 0;
 }
 
-int engine_get_state(struct engine *engine, int root, const char *rel, enum file_state *ret)
+int engine_get_state(struct engine *engine, int root, const char *rel,
+		     enum file_state *ret)
 {
 	struct engine_file file;
 	int r = engine_describe(engine, root, rel, &file);
@@ -171,8 +173,8 @@ static int add_name(struct names *names, const char *name)
 
 static int add_disk_names(struct walk *walk, const char *rel, struct names *names)
 {
-	_cleanup_(closep) int fd = beneath_open(roots_fd(walk->engine->roots, walk->root), rel,
-						O_RDONLY | O_DIRECTORY, 0);
+	_cleanup_(closep) int fd = beneath_open(roots_fd(walk->engine->roots, walk->root),
+						rel, O_RDONLY | O_DIRECTORY, 0);
 	struct dirent *entry;
 	int r = 0;
 	DIR *dir;
@@ -216,8 +218,8 @@ static int walk_folder(struct walk *walk, const char *rel)
 	int r = walk->awaited ? 0 : add_disk_names(walk, rel, &names);
 
 	if (r == 0)
-		r = index_list(walk->engine->index, walk->root, rel, NULL, true, add_index_name,
-			       &names);
+		r = index_list(walk->engine->index, walk->root, rel, NULL, true,
+			       add_index_name, &names);
 	if (r < 0)
 		return r;
 	qsort(names.names, names.n, sizeof(*names.names), compare_names);

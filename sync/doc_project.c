@@ -12,8 +12,8 @@ bool doc_is_project(const void *bson, size_t len)
 	bson_iter_t iter;
 	bson_t doc;
 
-	return bson_init_static(&doc, bson, len) && bson_iter_init_find(&iter, &doc, "type") &&
-	       BSON_ITER_HOLDS_UTF8(&iter) &&
+	return bson_init_static(&doc, bson, len) &&
+	       bson_iter_init_find(&iter, &doc, "type") && BSON_ITER_HOLDS_UTF8(&iter) &&
 	       strcmp(bson_iter_utf8(&iter, NULL), "project") == 0;
 }
 
@@ -32,7 +32,8 @@ char *doc_id_of(const void *bson, size_t len)
 	bson_iter_t iter;
 	bson_t doc;
 
-	if (!bson_init_static(&doc, bson, len) || !bson_iter_init_find(&iter, &doc, "_id"))
+	if (!bson_init_static(&doc, bson, len) ||
+	    !bson_iter_init_find(&iter, &doc, "_id"))
 		return NULL;
 	return bson_id_text(&iter);
 }

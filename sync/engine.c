@@ -67,7 +67,8 @@ void engine_post(struct engine *engine, struct mail *mail)
 	engine_wake(engine);
 }
 
-void engine_tell(struct engine *engine, int root, const char *rel, enum engine_change change)
+void engine_tell(struct engine *engine, int root, const char *rel,
+		 enum engine_change change)
 {
 	void (*fn)(void *context, int root, const char *rel, enum engine_change change);
 	void *context;
@@ -107,19 +108,21 @@ void engine_set_remote_fault(struct engine *engine, int outcome, const char *tex
 	is_news = engine->remote.outcome != outcome;
 	engine->remote.outcome = outcome;
 	engine->remote.next_probe_ms = clock_mono_ms() + engine->config->timing.probe_ms;
-	snprintf(engine->remote.text, sizeof(engine->remote.text), "%s", text ? text : "");
+	snprintf(engine->remote.text, sizeof(engine->remote.text), "%s",
+		 text ? text : "");
 	mutex_unlock(&engine->lock);
 	hydrator_set_fault(engine->hydrator, outcome ? text : NULL);
 	if (!is_news)
 		return;
 	if (outcome)
-		log_warning("remote site '%s' stands still: %s", engine->config->remote_site,
-			    text);
+		log_warning("remote site '%s' stands still: %s",
+			    engine->config->remote_site, text);
 	else
 		log_info("remote site '%s' is back", engine->config->remote_site);
-	events_emit(&engine->events, (struct engine_event){ .rel = "",
-							    .what = outcome ? "fault" : "back",
-							    .text = text });
+	events_emit(&engine->events,
+		    (struct engine_event){ .rel = "",
+					   .what = outcome ? "fault" : "back",
+					   .text = text });
 }
 
 void engine_call_begin(struct engine *engine, struct call *call)
@@ -196,10 +199,11 @@ static int lock_state_folder(struct engine *engine, struct error *error)
 		return error_set(error, -errno, "cannot open %s: %s", lock,
 				 error_text(NULL, -errno));
 	if (flock(engine->state_fd, LOCK_EX | LOCK_NB) < 0)
-		return error_set(error, -EBUSY,
-				 "another sitefs uses the state folder %s: end it, or give "
-				 "this one its own with --state",
-				 path);
+		return error_set(
+			error, -EBUSY,
+			"another sitefs uses the state folder %s: end it, or give "
+			"this one its own with --state",
+			path);
 	return 0;
 }
 
@@ -214,10 +218,11 @@ static int check_fact(struct engine *engine, const char *name, const char *value
 		return journal_set(engine->journal, name, value);
 	if (r < 0 || strcmp(known, value) == 0)
 		return r;
-	return error_set(error, -EXDEV,
-			 "state folder %s belongs to another %s (%s, not %s): give this one its own "
-			 "with --state",
-			 engine->config->state_dir, name, known, value);
+	return error_set(
+		error, -EXDEV,
+		"state folder %s belongs to another %s (%s, not %s): give this one its own "
+		"with --state",
+		engine->config->state_dir, name, known, value);
 }
 
 /* The store's identity, from itself or, while it is away, as the state folder remembers it. */
@@ -225,8 +230,8 @@ static int find_store(struct engine *engine, struct error *error)
 {
 	_cleanup_(store_freep) struct store *store = NULL;
 	struct error why = { 0 };
-	int r = store_open(engine->config->store_uri, engine->config->store_database, true,
-			   &store, &why);
+	int r = store_open(engine->config->store_uri, engine->config->store_database,
+			   true, &store, &why);
 
 	if (r == 0)
 		r = store->ops->identity(store, &engine->store_identity);
@@ -234,7 +239,8 @@ static int find_store(struct engine *engine, struct error *error)
 		return check_fact(engine, "store", engine->store_identity, error);
 	if (r != -EMEDIUMTYPE && r != -EREMOTE && r != -EOPNOTSUPP &&
 	    journal_get(engine->journal, "store", &engine->store_identity) == 0) {
-		log_warning("store is away, starting from the index: %s", error_text(&why, r));
+		log_warning("store is away, starting from the index: %s",
+			    error_text(&why, r));
 		return 0;
 	}
 	return error_set(error, r, "%s", error_text(&why, r));
@@ -348,13 +354,15 @@ int engine_start(struct engine *engine, struct error *error)
 	if (r == 0)
 		r = -pthread_create(&engine->thread, NULL, syncer_run, engine);
 	if (r < 0)
-		return error_set(error, r, "cannot start threads: %s", error_text(NULL, r));
+		return error_set(error, r, "cannot start threads: %s",
+				 error_text(NULL, r));
 	engine->has_thread = true;
 	return 0;
 }
 
-int engine_wait_ready(struct engine *engine, void (*progress)(void *context, int64_t documents),
-		      void *context, struct error *error)
+int engine_wait_ready(struct engine *engine,
+		      void (*progress)(void *context, int64_t documents), void *context,
+		      struct error *error)
 {
 	int64_t told = -1, n;
 	int r = -EAGAIN;
@@ -362,15 +370,16 @@ int engine_wait_ready(struct engine *engine, void (*progress)(void *context, int
 	while (r == -EAGAIN) {
 		mutex_lock(&engine->lock);
 		if (!engine->is_ready && !engine->is_stopping && !engine->store_errno)
-			cond_wait_until(&engine->changed, &engine->lock, clock_mono_ms() + 200);
+			cond_wait_until(&engine->changed, &engine->lock,
+					clock_mono_ms() + 200);
 		n = engine->n_read;
 		if (engine->is_ready)
 			r = 0;
 		else if (engine->is_stopping)
 			r = -ECANCELED;
 		else if (engine->store_errno)
-			r = error_set(error, engine->store_errno, "cannot read the store: %s",
-				      engine->store_error);
+			r = error_set(error, engine->store_errno,
+				      "cannot read the store: %s", engine->store_error);
 		mutex_unlock(&engine->lock);
 		if (progress && n != told)
 			progress(context, n);

@@ -43,16 +43,19 @@ struct engine {
 	bool has_thread;
 
 	/* sync thread only */
-	struct store *store; /* NULL while it cannot be opened; wake() through wake_lock */
+	struct store
+		*store; /* NULL while it cannot be opened; wake() through wake_lock */
 	int64_t store_retry_ms;
 	char *token;
-	bool is_swept;	/* the first look at everything is done */
+	bool is_swept; /* the first look at everything is done */
 	int64_t next_sweep_ms;
 	bool is_probing; /* a probe of the remote is under way */
 	bool has_probed; /* its first answer came */
 	int64_t n_pulls; /* of this pass: more than 100 mean a lost root */
-	struct map dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
-	struct map own_pulls; /* "PROJECT/REPRE/FILE/SITE": entries that our outbox removed lately */
+	struct map
+		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
+	struct map
+		own_pulls; /* "PROJECT/REPRE/FILE/SITE": entries that our outbox removed lately */
 
 	struct mutex lock;
 	struct cond changed;
@@ -68,11 +71,15 @@ struct engine {
 	void (*listener)(void *context, int root, const char *rel,
 			 enum engine_change change) GUARDED_BY(lock);
 	void *listener_context GUARDED_BY(lock);
-	int64_t n_listings GUARDED_BY(lock), n_listed GUARDED_BY(lock); /* posted, handled */
-	struct map missing GUARDED_BY(lock); /* "PROJECT/REPRE" -> struct missing (arrive.c) */
-	struct call *calls GUARDED_BY(lock); /* provider calls under way, to be cancelled */
+	int64_t n_listings GUARDED_BY(lock), n_listed
+		GUARDED_BY(lock); /* posted, handled */
+	struct map missing
+		GUARDED_BY(lock); /* "PROJECT/REPRE" -> struct missing (arrive.c) */
+	struct call *
+		calls GUARDED_BY(lock); /* provider calls under way, to be cancelled */
 	int64_t bytes_up GUARDED_BY(lock), bytes_down GUARDED_BY(lock);
-	struct store *wakeable GUARDED_BY(lock); /* the store while watch() may be woken */
+	struct store *
+		wakeable GUARDED_BY(lock); /* the store while watch() may be woken */
 };
 
 #define PULLS_OF_A_LOST_ROOT 100
@@ -97,7 +104,8 @@ bool engine_is_stopping(struct engine *engine);
 void engine_post(struct engine *engine, struct mail *mail);
 void engine_wake(struct engine *engine);
 /* Tells the listener (fs) and the watchers. */
-void engine_tell(struct engine *engine, int root, const char *rel, enum engine_change change);
+void engine_tell(struct engine *engine, int root, const char *rel,
+		 enum engine_change change);
 void engine_set_remote_fault(struct engine *engine, int outcome, const char *text);
 void engine_call_begin(struct engine *engine, struct call *call);
 void engine_call_end(struct engine *engine, struct call *call);
@@ -138,7 +146,8 @@ void outbox_rows_done(struct outbox_rows *rows);
 struct record *outbox_rows_add(struct outbox_rows *rows, enum record_op op,
 			       const struct index_record *record, const char *site,
 			       const struct index_entry *entry);
-int outbox_rows_add_truth(struct outbox_rows *rows, const struct truth *truth, bool replace);
+int outbox_rows_add_truth(struct outbox_rows *rows, const struct truth *truth,
+			  bool replace);
 /* Makes them durable and wakes the sync thread. Any thread. */
 int outbox_commit(struct engine *engine, struct outbox_rows *rows);
 
@@ -152,7 +161,8 @@ int64_t act_backoff_ms(const struct config *config, int n_faults);
 int upload_start(struct engine *engine, const struct assessment *assessment,
 		 const struct upload_order *order);
 /* The object at the remote against the truth record; ACCEPT: it becomes the truth as it is. */
-int check_object_start(struct engine *engine, const struct assessment *assessment, bool accept);
+int check_object_start(struct engine *engine, const struct assessment *assessment,
+		       bool accept);
 /* The disk file's digest: against its stamp, or the truth record (learnt from the remote where none is). */
 int check_disk_start(struct engine *engine, const struct assessment *assessment);
 /* A whole disk file's stamp with KIND and DIGEST, if it still is ST. */
@@ -163,5 +173,6 @@ void check_stamp(struct engine *engine, const struct assessment *assessment,
 void missing_free(void *missing);
 void arrive_completed(void *engine, const struct hydrate_result *result);
 void arrive_listed(void *engine, int root, const char *rel_folder,
-		   const struct index_object *objects, char *const *names, size_t n, int error);
+		   const struct index_object *objects, char *const *names, size_t n,
+		   int error);
 void arrive_fault(void *engine, int outcome, const char *text);

@@ -45,7 +45,8 @@ static void say_entry(struct buf *ret, const char *site, const struct index_entr
 	buf_addc(ret, '\n');
 }
 
-static void say_records(struct engine *engine, const struct assessment *a, struct buf *ret)
+static void say_records(struct engine *engine, const struct assessment *a,
+			struct buf *ret)
 {
 	const struct config *config = engine->config;
 
@@ -56,15 +57,18 @@ static void say_records(struct engine *engine, const struct assessment *a, struc
 	for (size_t i = 0; i < a->path.n_records; i++) {
 		const struct index_record *record = &a->path.records[i];
 
-		buf_addf(ret, "document: %s %s %s %s %s (representation %s)\n", record->project,
-			 record->asset, record->subset, record->version, record->name,
-			 record->repre);
+		buf_addf(ret, "document: %s %s %s %s %s (representation %s)\n",
+			 record->project, record->asset, record->subset, record->version,
+			 record->name, record->repre);
 		say_entry(ret, config->active_site, &record->ours, config->retry_cnt);
 		if (config->remote_site[0])
-			say_entry(ret, config->remote_site, &record->remote, config->retry_cnt);
+			say_entry(ret, config->remote_site, &record->remote,
+				  config->retry_cnt);
 		if (record->is_arriving)
-			buf_adds(ret, "other files of the representation are still on their way "
-				      "to the remote\n");
+			buf_adds(
+				ret,
+				"other files of the representation are still on their way "
+				"to the remote\n");
 		if (record->is_inactive)
 			buf_addf(ret, "project %s is inactive: no background transfers\n",
 				 record->project);
@@ -99,8 +103,8 @@ static void say_site(struct engine *engine, struct buf *ret)
 	if (!engine->provider)
 		buf_adds(ret, "remote: no remote site is configured\n");
 	else if (engine_has_fault(engine, &fault))
-		buf_addf(ret, "remote: site %s stands still: %s\n", engine->config->remote_site,
-			 fault.text);
+		buf_addf(ret, "remote: site %s stands still: %s\n",
+			 engine->config->remote_site, fault.text);
 }
 
 static void say_next(const struct plan_glance *plan, bool has_plan, struct buf *ret)
@@ -139,7 +143,8 @@ int engine_explain(struct engine *engine, int root, const char *rel, struct buf 
 	say_truth(&a, ret);
 	buf_addf(ret, "disk: %s\n", disk_words[a.disk]);
 	if (a.path.n_records && engine->provider)
-		buf_addf(ret, "object at the remote: %s\n", object_words[a.path.object.state]);
+		buf_addf(ret, "object at the remote: %s\n",
+			 object_words[a.path.object.state]);
 	say_site(engine, ret);
 	say_next(&plan, has_plan, ret);
 	buf_addf(ret, "%s\n", a.whole.why);

@@ -56,8 +56,8 @@ int feed_open(struct engine *engine)
 {
 	_cleanup_(freep) char *identity = NULL;
 	struct error error = { 0 };
-	int r = store_open(engine->config->store_uri, engine->config->store_database, true,
-			   &engine->store, &error);
+	int r = store_open(engine->config->store_uri, engine->config->store_database,
+			   true, &engine->store, &error);
 
 	if (r == 0)
 		r = engine->store->ops->identity(engine->store, &identity);
@@ -138,7 +138,8 @@ static int read_doc(void *context, const char *project, const void *bson, size_t
 static int read_truth(void *context, const struct truth *truth)
 {
 	struct reading *reading = context;
-	int r = index_put_truth(reading->engine->index, truth, syncer_touched, reading->engine);
+	int r = index_put_truth(reading->engine->index, truth, syncer_touched,
+				reading->engine);
 
 	return r < 0 ? r : read_step(reading);
 }
@@ -161,9 +162,10 @@ static void project_lost(void *context, const char *project)
 {
 	struct engine *engine = context;
 
-	log_warning("project '%s' has no representation any more: its files are kept as they "
-		    "were until it is back, or until `--adopt`",
-		    project);
+	log_warning(
+		"project '%s' has no representation any more: its files are kept as they "
+		"were until it is back, or until `--adopt`",
+		project);
 	events_emit(&engine->events,
 		    (struct engine_event){ .rel = "", .what = "lost", .text = project });
 }
@@ -273,10 +275,12 @@ static int reread(struct engine *engine, const char *project, const char *id)
 		return r;
 	r = doc_parse(bson.data, bson.len, project, &doc, NULL);
 	if (r == DOC_OTHER)
-		return doc_is_project(bson.data, bson.len) ? read_project(engine, project) : 0;
+		return doc_is_project(bson.data, bson.len) ? read_project(engine, project)
+							   : 0;
 	if (r == 0) {
 		hidden.doc = doc;
-		r = index_each_of_repre(engine->index, project, id, lift_whiteouts, &hidden);
+		r = index_each_of_repre(engine->index, project, id, lift_whiteouts,
+					&hidden);
 	}
 	return r < 0 && r != -EBADMSG ? r : put(engine, project, bson.data, bson.len);
 }
@@ -319,7 +323,9 @@ static int collect(void *context, const struct store_event *event)
 	read->events[read->n].project = strdup(event->project);
 	read->events[read->n].id = strdup(event->id);
 	read->n++;
-	return read->events[read->n - 1].project && read->events[read->n - 1].id ? 0 : -ENOMEM;
+	return read->events[read->n - 1].project && read->events[read->n - 1].id
+		       ? 0
+		       : -ENOMEM;
 }
 
 static void events_read_done(struct events_read *read)
@@ -360,8 +366,8 @@ static int apply(struct engine *engine, const struct events_read *read)
 int feed_follow(struct engine *engine, int64_t timeout_ms)
 {
 	struct events_read read = { .engine = engine };
-	int r = engine->store->ops->watch(engine->store, &engine->token, timeout_ms, collect,
-					  &read);
+	int r = engine->store->ops->watch(engine->store, &engine->token, timeout_ms,
+					  collect, &read);
 
 	if (r == STORE_TOKEN_LOST) {
 		log_info("the store's feed was cut: everything is read again");

@@ -74,7 +74,8 @@ struct record *outbox_rows_add(struct outbox_rows *rows, enum record_op op,
 	return &row->record;
 }
 
-int outbox_rows_add_truth(struct outbox_rows *rows, const struct truth *truth, bool replace)
+int outbox_rows_add_truth(struct outbox_rows *rows, const struct truth *truth,
+			  bool replace)
 {
 	struct outbox_row *row = add_row(rows);
 	int r;
@@ -111,7 +112,8 @@ static int reload(struct engine *engine, const struct record *record)
 	_cleanup_(buf_done) struct buf bson = { 0 };
 	_cleanup_(doc_freep) struct doc *doc = NULL;
 	struct error error = { 0 };
-	int r = engine->store->ops->load(engine->store, record->project, record->repre, &bson);
+	int r = engine->store->ops->load(engine->store, record->project, record->repre,
+					 &bson);
 
 	if (r == 0)
 		r = doc_parse(bson.data, bson.len, record->project, &doc, &error);
@@ -139,13 +141,15 @@ static void note_pull(struct engine *engine, const struct record *record)
 
 static int put_truth(struct engine *engine, const struct outbox_row *row)
 {
-	int r = engine->store->ops->put_truth(engine->store, &row->truth, row->is_replacing);
+	int r = engine->store->ops->put_truth(engine->store, &row->truth,
+					      row->is_replacing);
 
 	if (r < 0)
 		return r;
 	if (r == STORE_CONFLICT) {
-		log_warning("truth record of %s says other bytes than were verified here: kept",
-			    row->truth.key);
+		log_warning(
+			"truth record of %s says other bytes than were verified here: kept",
+			row->truth.key);
 		return 0;
 	}
 	r = index_begin(engine->index);
@@ -166,8 +170,9 @@ static void settle(struct engine *engine, const struct outbox_row *row, int resu
 		note_pull(engine, record);
 		return;
 	}
-	log_info("'%s' in %s: the %s entry was changed by another hand meanwhile, it stays so",
-		 record->path, record->project, record->site);
+	log_info(
+		"'%s' in %s: the %s entry was changed by another hand meanwhile, it stays so",
+		record->path, record->project, record->site);
 }
 
 static int replay_records(struct engine *engine, const struct outbox_row *rows, size_t n)
@@ -180,8 +185,9 @@ static int replay_records(struct engine *engine, const struct outbox_row *rows, 
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].has_record)
 			records[n_records++] = rows[i].record;
-	r = n_records ? engine->store->ops->record(engine->store, records, n_records, results) :
-			0;
+	r = n_records ? engine->store->ops->record(engine->store, records, n_records,
+						   results)
+		      : 0;
 	if (r < 0)
 		return r;
 	for (size_t i = 0, k = 0; i < n; i++)

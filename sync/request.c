@@ -31,11 +31,11 @@ static void clear_tries(struct engine *engine, const struct index_path *path)
 		const struct index_record *record = &path->records[i];
 
 		if (record->ours.tries || record->ours.error)
-			outbox_rows_add(&rows, RECORD_RETRY, record, engine->config->active_site,
-					&record->ours);
+			outbox_rows_add(&rows, RECORD_RETRY, record,
+					engine->config->active_site, &record->ours);
 		if (record->remote.tries || record->remote.error)
-			outbox_rows_add(&rows, RECORD_RETRY, record, engine->config->remote_site,
-					&record->remote);
+			outbox_rows_add(&rows, RECORD_RETRY, record,
+					engine->config->remote_site, &record->remote);
 	}
 	outbox_commit(engine, &rows);
 	outbox_rows_done(&rows);
@@ -131,16 +131,17 @@ int engine_retry(struct engine *engine, int root, const char *rel, bool accept,
 	for (size_t i = 0; r == 0 && i < roots_count(engine->roots); i++) {
 		r = engine_each_file(engine, (int)i, "", false, retry_one, &request);
 		if (r == 0)
-			r = engine_each_file(engine, (int)i, "", true, retry_one, &request);
+			r = engine_each_file(engine, (int)i, "", true, retry_one,
+					     &request);
 	}
 	return r == INDEX_NONE ? 0 : r;
 }
 
 /* ---- restore ---- */
 
-int engine_restore(struct engine *engine, int root, const char *rel, struct engine_result *ret)
+int engine_restore(struct engine *engine, int root, const char *rel,
+		   struct engine_result *ret)
 {
-	struct error error = { 0 };
 	int r;
 
 	*ret = (struct engine_result){ 0 };
@@ -150,12 +151,15 @@ int engine_restore(struct engine *engine, int root, const char *rel, struct engi
 		engine_tell(engine, root, rel, ENGINE_CHANGE_NAME);
 		return 0;
 	}
-	r = place_restore(engine->roots, root, rel, &error);
-	if (r > 0) {
+	r = place_back(engine->roots, root, rel, engine->config->dir_mode);
+	if (r == PLACE_NONE) {
 		ret->n_skipped++;
 		return 0;
 	}
-	note(ret, r, rel, error_text(&error, r));
+	note(ret, r, rel,
+	     r == -EEXIST ? "the name is taken: move that file away first" : NULL);
+	if (r < 0)
+		return 0;
 	engine_tell(engine, root, rel, ENGINE_CHANGE_NAME);
 	engine_touch(engine, root, rel);
 	return 0;
@@ -163,7 +167,8 @@ int engine_restore(struct engine *engine, int root, const char *rel, struct engi
 
 /* ---- scan ---- */
 
-static int hash_file(struct engine *engine, const struct assessment *a, struct digest *ret)
+static int hash_file(struct engine *engine, const struct assessment *a,
+		     struct digest *ret)
 {
 	_cleanup_(closep) int fd = beneath_open(roots_fd(engine->roots, a->root), a->rel,
 						O_RDONLY | O_NOFOLLOW, 0);
@@ -177,9 +182,9 @@ static int hash_file(struct engine *engine, const struct assessment *a, struct d
 		return r;
 	/* what was read must be what lies there */
 	return fstat(fd, &st) == 0 && st.st_ino == a->st.st_ino &&
-			       timespec_ns(st.st_ctim) == timespec_ns(a->st.st_ctim) ?
-		       0 :
-		       -EAGAIN;
+			       timespec_ns(st.st_ctim) == timespec_ns(a->st.st_ctim)
+		       ? 0
+		       : -EAGAIN;
 }
 
 static int record_scanned(struct engine *engine, const struct assessment *a)
@@ -193,8 +198,8 @@ static int record_scanned(struct engine *engine, const struct assessment *a)
 
 		if (record->ours.presence == DOC_PRESENT)
 			continue;
-		row = outbox_rows_add(&rows, RECORD_DONE, record, engine->config->active_site,
-				      &record->ours);
+		row = outbox_rows_add(&rows, RECORD_DONE, record,
+				      engine->config->active_site, &record->ours);
 		r = row ? 0 : -ENOMEM;
 		if (!row)
 			break;
@@ -217,7 +222,8 @@ static int scan_path(struct engine *engine, const struct assessment *a, const ch
 	int r = 0;
 
 	for (size_t i = 0; i < a->path.n_records; i++)
-		is_recorded = is_recorded && a->path.records[i].ours.presence == DOC_PRESENT;
+		is_recorded =
+			is_recorded && a->path.records[i].ours.presence == DOC_PRESENT;
 	if (!a->path.n_records || is_recorded || a->disk == DISK_NOTHING ||
 	    a->disk == DISK_BLOCKED)
 		return 1;
@@ -255,7 +261,8 @@ static int scan_one(void *context, int root, const char *rel, enum file_state st
 	return engine_is_stopping(request->engine) ? -ECANCELED : 0;
 }
 
-int engine_scan(struct engine *engine, int root, const char *rel, struct engine_result *ret)
+int engine_scan(struct engine *engine, int root, const char *rel,
+		struct engine_result *ret)
 {
 	struct request request = { .engine = engine, .result = ret };
 	struct error error = { 0 };

@@ -20,9 +20,11 @@ static void copy_faults(struct engine *engine, struct engine_status *status)
 	mutex_lock(&engine->lock);
 	status->is_ready = engine->is_ready;
 	status->is_store_reachable = engine->is_store_reachable;
-	snprintf(status->store_error, sizeof(status->store_error), "%s", engine->store_error);
+	snprintf(status->store_error, sizeof(status->store_error), "%s",
+		 engine->store_error);
 	status->is_remote_reachable = engine->provider && engine->remote.outcome == 0;
-	snprintf(status->remote_error, sizeof(status->remote_error), "%s", engine->remote.text);
+	snprintf(status->remote_error, sizeof(status->remote_error), "%s",
+		 engine->remote.text);
 	mutex_unlock(&engine->lock);
 	if (engine->provider && !engine->remote.outcome)
 		status->remote_error[0] = '\0';
@@ -46,8 +48,10 @@ static void copy_names(const struct engine *engine, struct engine_status *status
 {
 	const struct config *config = engine->config;
 
-	snprintf(status->active_site, sizeof(status->active_site), "%s", config->active_site);
-	snprintf(status->remote_site, sizeof(status->remote_site), "%s", config->remote_site);
+	snprintf(status->active_site, sizeof(status->active_site), "%s",
+		 config->active_site);
+	snprintf(status->remote_site, sizeof(status->remote_site), "%s",
+		 config->remote_site);
 	hide_secrets(config->store_uri, status->store_uri, sizeof(status->store_uri));
 	snprintf(status->mountpoint, sizeof(status->mountpoint), "%s",
 		 engine->mountpoint ? engine->mountpoint : "");

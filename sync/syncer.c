@@ -84,9 +84,9 @@ static void touched_one(struct engine *engine, const char *key)
 	rel++;
 	engine_tell(engine, (int)root, rel, ENGINE_CHANGE_NAME);
 	syncer_decide(engine, (int)root, rel);
-	events_emit(&engine->events, (struct engine_event){ .root = (int)root,
-							    .rel = rel,
-							    .what = "state" });
+	events_emit(
+		&engine->events,
+		(struct engine_event){ .root = (int)root, .rel = rel, .what = "state" });
 }
 
 void syncer_decide_dirty(struct engine *engine)
@@ -135,7 +135,8 @@ static void serve_store(struct engine *engine, int64_t timeout_ms)
 {
 	int r;
 
-	if (!engine->store && clock_mono_ms() >= engine->store_retry_ms && feed_open(engine) < 0)
+	if (!engine->store && clock_mono_ms() >= engine->store_retry_ms &&
+	    feed_open(engine) < 0)
 		return;
 	if (!engine->store)
 		return;
@@ -192,11 +193,12 @@ static void judge_roots(struct engine *engine)
 			roots_accept(engine->roots, (int)i);
 			continue;
 		}
-		snprintf(why, sizeof(why),
-			 "%s holds none of the %lld files recorded at site '%s': mount the right "
-			 "disk, or give --adopt",
-			 roots_path(engine->roots, (int)i), (long long)use.n_recorded,
-			 engine->config->active_site);
+		snprintf(
+			why, sizeof(why),
+			"%s holds none of the %lld files recorded at site '%s': mount the right "
+			"disk, or give --adopt",
+			roots_path(engine->roots, (int)i), (long long)use.n_recorded,
+			engine->config->active_site);
 		roots_set_lost(engine->roots, (int)i, why);
 	}
 }
@@ -232,10 +234,11 @@ static void run_probe(struct job *job)
 
 	if (mail) {
 		engine_call_begin(engine, &probe->call);
-		mail->result = provider->ops->probe(provider, engine->setup.can_create_root,
-						    &probe->call.provider);
+		mail->result = provider->ops->probe(
+			provider, engine->setup.can_create_root, &probe->call.provider);
 		engine_call_end(engine, &probe->call);
-		mail->text = strdup(error_text(&probe->call.provider.error, mail->result));
+		mail->text =
+			strdup(error_text(&probe->call.provider.error, mail->result));
 	}
 	free(probe);
 	engine_post(engine, mail);
@@ -307,8 +310,8 @@ static void sweep(struct engine *engine)
 	engine->next_sweep_ms = clock_mono_ms() + SWEEP_MS;
 	r = index_each(engine->index, SELECT_PENDING, NULL, sweep_one, &state);
 	if (r == 0)
-		r = index_each(engine->index, is_first ? SELECT_ALL : SELECT_RECORDED, NULL,
-			       sweep_one, &state);
+		r = index_each(engine->index, is_first ? SELECT_ALL : SELECT_RECORDED,
+			       NULL, sweep_one, &state);
 	if (r == 0)
 		r = journal_stamp_each(engine->journal, STAMP_COPY, sweep_one, &state);
 	if (r < 0 && r != -ECANCELED)
@@ -350,8 +353,10 @@ static bool is_nothing_left(struct engine *engine)
 	n_jobs = engine->n_jobs;
 	has_mail = engine->mail_first != NULL;
 	mutex_unlock(&engine->lock);
-	return engine->is_swept && engine->store && !has_mail && n_jobs == 0 && waiting == 0 &&
-	       totals.n_download + totals.n_upload + totals.n_check + totals.n_waiting == 0 &&
+	return engine->is_swept && engine->store && !has_mail && n_jobs == 0 &&
+	       waiting == 0 &&
+	       totals.n_download + totals.n_upload + totals.n_check + totals.n_waiting ==
+		       0 &&
 	       (engine->has_probed || !engine->provider) && !map_size(&engine->dirty);
 }
 
@@ -388,7 +393,8 @@ static void wait_without_store(struct engine *engine, int64_t ms)
 
 	mutex_lock(&engine->lock);
 	while (!engine->mail_first && !engine->is_stopping)
-		if (cond_wait_until(&engine->changed, &engine->lock, deadline) == -ETIMEDOUT)
+		if (cond_wait_until(&engine->changed, &engine->lock, deadline) ==
+		    -ETIMEDOUT)
 			break;
 	mutex_unlock(&engine->lock);
 }

@@ -44,7 +44,8 @@ void tally_put(struct tally *tally, int root, const char *rel, enum file_state s
 	void *old = NULL;
 
 	mutex_lock(&tally->lock);
-	if (map_put_n(&tally->map, &hash, sizeof(hash), pack(state, is_shown), &old) == 0) {
+	if (map_put_n(&tally->map, &hash, sizeof(hash), pack(state, is_shown), &old) ==
+	    0) {
 		forget(tally, old);
 		tally->n[state]++;
 		tally->n_shown += is_shown;

@@ -26,8 +26,8 @@ struct upload {
 	int root;
 	char *rel;
 	char *key, *project; /* of the truth record */
-	char *known_id;	     /* remote id by the truth record, or NULL */
-	struct stat st;	     /* of the source as it was opened */
+	char *known_id;      /* remote id by the truth record, or NULL */
+	struct stat st;      /* of the source as it was opened */
 	int fd;
 	struct provider_object object; /* what is at the remote in the end */
 	struct digest digest;
@@ -56,7 +56,8 @@ static void drop_upload(struct engine_job *job)
 
 static bool is_same_file(const struct stat *a, const struct stat *b)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_size == b->st_size &&
 	       timespec_ns(a->st_mtim) == timespec_ns(b->st_mtim) &&
 	       timespec_ns(a->st_ctim) == timespec_ns(b->st_ctim);
 }
@@ -69,7 +70,8 @@ static bool is_source_same(void *context)
 	struct stat st;
 
 	return fstat(upload->fd, &st) == 0 && is_same_file(&st, &upload->st) &&
-	       beneath_stat(roots_fd(engine->roots, upload->root), upload->rel, &st) == 0 &&
+	       beneath_stat(roots_fd(engine->roots, upload->root), upload->rel, &st) ==
+		       0 &&
 	       st.st_dev == upload->st.st_dev && st.st_ino == upload->st.st_ino;
 }
 
@@ -86,16 +88,17 @@ static void note_progress(void *context, uint64_t bytes)
 	struct engine *engine = upload->base.engine;
 
 	plan_set_bytes(&engine->plans, upload->root, upload->rel, (int64_t)bytes);
-	events_emit(&engine->events,
-		    (struct engine_event){
-			    .root = upload->root,
-			    .rel = upload->rel,
-			    .what = "progress",
-			    .state = FILE_UPLOADING,
-			    .progress = upload->st.st_size ?
-						(double)bytes / (double)upload->st.st_size :
-						1,
-		    });
+	events_emit(
+		&engine->events,
+		(struct engine_event){
+			.root = upload->root,
+			.rel = upload->rel,
+			.what = "progress",
+			.state = FILE_UPLOADING,
+			.progress = upload->st.st_size
+					    ? (double)bytes / (double)upload->st.st_size
+					    : 1,
+		});
 }
 
 static int save_resume(void *context, const char *token, uint64_t bytes)
@@ -165,8 +168,8 @@ static int send(struct upload *upload, const char *previous)
 		.resume = &resume,
 	};
 	struct provider_object stored = { 0 };
-	int r = engine->provider->ops->store(engine->provider, &put, &upload->call.provider,
-					     &stored);
+	int r = engine->provider->ops->store(engine->provider, &put,
+					     &upload->call.provider, &stored);
 
 	free(resume.token);
 	if (r == 0) {
@@ -192,7 +195,8 @@ static int compare(struct upload *upload, bool *ret_is_same)
 	*ret_is_same = false;
 	if (upload->object.size != upload->st.st_size)
 		return 0;
-	r = digest_fd(upload->fd, 0, -1, &upload->call.provider.cancel, &upload->digest, NULL);
+	r = digest_fd(upload->fd, 0, -1, &upload->call.provider.cancel, &upload->digest,
+		      NULL);
 	if (r == 0 && !theirs.has_sha256 && !theirs.has_md5)
 		r = provider->ops->digest(provider, &ref, upload->object.revision,
 					  &upload->call.provider, &theirs);
@@ -228,7 +232,8 @@ static int work(struct upload *upload)
 	int r;
 
 	if (why)
-		return error_set(error, PROVIDER_REFUSED, "site '%s' cannot hold this name: %s",
+		return error_set(error, PROVIDER_REFUSED,
+				 "site '%s' cannot hold this name: %s",
 				 engine->config->remote_site, why);
 	upload->fd = beneath_open(roots_fd(engine->roots, upload->root), upload->rel,
 				  O_RDONLY | O_NOFOLLOW, 0);
@@ -246,9 +251,10 @@ static int work(struct upload *upload)
 		return r;
 	if (!upload->order.may_replace ||
 	    (upload->order.must_match_truth && !is_object_truth(upload)))
-		return error_set(error, PROVIDER_EXISTS,
-				 "the object at the remote differs: `sitefs retry` sends ours over "
-				 "it");
+		return error_set(
+			error, PROVIDER_EXISTS,
+			"the object at the remote differs: `sitefs retry` sends ours over "
+			"it");
 	return send(upload, upload->object.revision);
 }
 
@@ -265,7 +271,8 @@ static void add_records(struct upload *upload, const struct index_path *path,
 		struct record *row;
 
 		/* C15: every record that names the path and waits for it; and those that say another id */
-		if (record->ours.presence != DOC_PRESENT || record->remote.presence == DOC_ABSENT)
+		if (record->ours.presence != DOC_PRESENT ||
+		    record->remote.presence == DOC_ABSENT)
 			continue;
 		if (record->remote.presence == DOC_PRESENT && record->remote.id &&
 		    strcmp(record->remote.id, upload->object.document_id) == 0)
@@ -292,12 +299,12 @@ static int add_truth(struct upload *upload, const struct index_path *path,
 	truth.digest = upload->digest;
 	r = truth.project && truth.key ? 0 : -ENOMEM;
 	if (r == 0)
-		r = truth_set_remote(&truth, engine->config->remote_site, upload->object.id,
-				     upload->object.revision);
+		r = truth_set_remote(&truth, engine->config->remote_site,
+				     upload->object.id, upload->object.revision);
 	if (r == 0)
-		r = outbox_rows_add_truth(rows, &truth,
-					  path->truth.size >= 0 &&
-						  !truth_same_bytes(&path->truth, &truth));
+		r = outbox_rows_add_truth(
+			rows, &truth,
+			path->truth.size >= 0 && !truth_same_bytes(&path->truth, &truth));
 	truth_done(&truth);
 	return r;
 }
@@ -311,7 +318,8 @@ static void put_stamp(struct upload *upload, const struct index_path *path)
 	if (fstat(upload->fd, &st) < 0 || !is_source_same(upload))
 		return;
 	/* what was a copy stays one: it may be evicted again */
-	if (journal_has_copy(engine->journal, upload->root, upload->rel) && upload->was_there)
+	if (journal_has_copy(engine->journal, upload->root, upload->rel) &&
+	    upload->was_there)
 		stamp.kind = STAMP_COPY;
 	stamp_take_stat(&stamp, &st);
 	stamp.remote_id = strdup(upload->object.id);
@@ -357,7 +365,8 @@ static void count_try(struct engine *engine, struct plan *plan, const char *text
 			    record->remote.presence != DOC_WANTED)
 				continue;
 			row = outbox_rows_add(&rows, RECORD_FAILED, record,
-					      engine->config->remote_site, &record->remote);
+					      engine->config->remote_site,
+					      &record->remote);
 			if (!row)
 				continue;
 			row->tries = record->remote.tries + 1;
@@ -436,7 +445,8 @@ static void run_upload(struct job *job)
 		mail->result = work(upload);
 		if (mail->result == 0)
 			mail->result = finish(upload);
-		mail->text = strdup(error_text(&upload->call.provider.error, mail->result));
+		mail->text =
+			strdup(error_text(&upload->call.provider.error, mail->result));
 	}
 	engine_call_end(engine, &upload->call);
 	engine_post(engine, mail);
