@@ -472,7 +472,6 @@ void engine_free(struct engine *engine)
 	events_done(&engine->events);
 	tally_done(&engine->tally);
 	plans_done(&engine->plans);
-	map_done(&engine->own_pulls, NULL);
 	map_done(&engine->dirty, NULL);
 	map_done(&engine->missing, missing_free);
 	if (engine->state_fd >= 0)

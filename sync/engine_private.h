@@ -59,27 +59,27 @@ struct engine {
 
 	struct mutex lock;
 	struct cond changed;
-	struct mail *mail_first GUARDED_BY(lock), *mail_last GUARDED_BY(lock);
-	bool is_stopping GUARDED_BY(lock);
-	bool is_ready GUARDED_BY(lock), is_idle GUARDED_BY(lock);
-	bool is_store_reachable GUARDED_BY(lock);
-	int64_t n_read GUARDED_BY(lock); /* documents of the first reading */
-	int64_t n_jobs GUARDED_BY(lock); /* submitted, their mail not handled yet */
-	char store_error[256] GUARDED_BY(lock);
-	int store_errno GUARDED_BY(lock);
-	struct fault remote GUARDED_BY(lock), local GUARDED_BY(lock);
+	struct mail *mail_first GUARDED_BY(&lock), *mail_last GUARDED_BY(&lock);
+	bool is_stopping GUARDED_BY(&lock);
+	bool is_ready GUARDED_BY(&lock), is_idle GUARDED_BY(&lock);
+	bool is_store_reachable GUARDED_BY(&lock);
+	int64_t n_read GUARDED_BY(&lock); /* documents of the first reading */
+	int64_t n_jobs GUARDED_BY(&lock); /* submitted, their mail not handled yet */
+	char store_error[256] GUARDED_BY(&lock);
+	int store_errno GUARDED_BY(&lock);
+	struct fault remote GUARDED_BY(&lock), local GUARDED_BY(&lock);
 	void (*listener)(void *context, int root, const char *rel,
-			 enum engine_change change) GUARDED_BY(lock);
-	void *listener_context GUARDED_BY(lock);
-	int64_t n_listings GUARDED_BY(lock), n_listed
-		GUARDED_BY(lock); /* posted, handled */
+			 enum engine_change change) GUARDED_BY(&lock);
+	void *listener_context GUARDED_BY(&lock);
+	int64_t n_listings GUARDED_BY(&lock), n_listed
+		GUARDED_BY(&lock); /* posted, handled */
 	struct map missing
-		GUARDED_BY(lock); /* "PROJECT/REPRE" -> struct missing (arrive.c) */
+		GUARDED_BY(&lock); /* "PROJECT/REPRE" -> struct missing (arrive.c) */
 	struct call *
-		calls GUARDED_BY(lock); /* provider calls under way, to be cancelled */
-	int64_t bytes_up GUARDED_BY(lock), bytes_down GUARDED_BY(lock);
+		calls GUARDED_BY(&lock); /* provider calls under way, to be cancelled */
+	int64_t bytes_up GUARDED_BY(&lock), bytes_down GUARDED_BY(&lock);
 	struct store *
-		wakeable GUARDED_BY(lock); /* the store while watch() may be woken */
+		wakeable GUARDED_BY(&lock); /* the store while watch() may be woken */
 };
 
 #define PULLS_OF_A_LOST_ROOT 100

@@ -6,9 +6,9 @@
 
 struct events {
 	struct mutex lock;
-	struct events_slot *first GUARDED_BY(lock);
-	uint64_t seq GUARDED_BY(lock);
-	int n_running GUARDED_BY(lock); /* calls under way: unsubscribe waits for them */
+	struct events_slot *first GUARDED_BY(&lock);
+	uint64_t seq GUARDED_BY(&lock);
+	int n_running GUARDED_BY(&lock); /* calls under way: unsubscribe waits for them */
 	struct cond idle;
 };
 

@@ -215,19 +215,14 @@ int feed_read_all(struct engine *engine)
 /* Another hand changed our entry of a hidden name: the whiteout is lifted. Our own outbox is no other hand. */
 struct hidden {
 	struct engine *engine;
-	const char *project;
 	const struct doc *doc;
 };
 
-static bool is_own_pull(struct engine *engine, const char *project, const char *repre,
-			const char *file)
+/* The outbox puts its own changes into the index itself; only a row that is still there can be ours. */
+static bool is_own_pull(struct engine *engine, const struct index_record *record)
 {
-	const char *site = engine->config->active_site;
-	_cleanup_(freep) char *key = strf("%s/%s/%s/%s", project, repre, file, site);
-
-	if (journal_outbox_has(engine->journal, project, repre, file, site))
-		return true;
-	return key && map_remove(&engine->own_pulls, key);
+	return journal_outbox_has(engine->journal, record->project, record->repre,
+				  record->file, engine->config->active_site);
 }
 
 static int lift_whiteouts(void *context, int root, const char *rel)
@@ -253,7 +248,7 @@ static int lift_whiteouts(void *context, int root, const char *rel)
 		presence = site ? site->presence : DOC_ABSENT;
 		if (!file || presence == record->ours.presence)
 			continue;
-		if (is_own_pull(engine, hidden->project, record->repre, record->file))
+		if (is_own_pull(engine, record))
 			continue;
 		view_restore(engine->view, root, rel);
 		break;
@@ -266,7 +261,7 @@ static int reread(struct engine *engine, const char *project, const char *id)
 {
 	_cleanup_(buf_done) struct buf bson = { 0 };
 	_cleanup_(doc_freep) struct doc *doc = NULL;
-	struct hidden hidden = { .engine = engine, .project = project };
+	struct hidden hidden = { .engine = engine };
 	int r = engine->store->ops->load(engine->store, project, id, &bson);
 
 	if (r == STORE_GONE)

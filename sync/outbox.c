@@ -129,16 +129,6 @@ static int reload(struct engine *engine, const struct record *record)
 	return index_commit(engine->index);
 }
 
-/* Our own removal of an entry is not "another hand" (row 38). */
-static void note_pull(struct engine *engine, const struct record *record)
-{
-	_cleanup_(freep) char *key = strf("%s/%s/%s/%s", record->project, record->repre,
-					  record->file, record->site);
-
-	if (record->op == RECORD_PULL && key)
-		map_put(&engine->own_pulls, key, engine, NULL);
-}
-
 static int put_truth(struct engine *engine, const struct outbox_row *row)
 {
 	int r = engine->store->ops->put_truth(engine->store, &row->truth,
@@ -162,17 +152,13 @@ static int put_truth(struct engine *engine, const struct outbox_row *row)
 	return index_commit(engine->index);
 }
 
-static void settle(struct engine *engine, const struct outbox_row *row, int result)
+static void settle(const struct record *record, int result)
 {
-	const struct record *record = &row->record;
-
-	if (result == 0) {
-		note_pull(engine, record);
-		return;
-	}
-	log_info(
-		"'%s' in %s: the %s entry was changed by another hand meanwhile, it stays so",
-		record->path, record->project, record->site);
+	if (result != 0)
+		log_info(
+			"'%s' in %s: the %s entry was changed by another hand meanwhile, it "
+			"stays so",
+			record->path, record->project, record->site);
 }
 
 static int replay_records(struct engine *engine, const struct outbox_row *rows, size_t n)
@@ -192,7 +178,7 @@ static int replay_records(struct engine *engine, const struct outbox_row *rows, 
 		return r;
 	for (size_t i = 0, k = 0; i < n; i++)
 		if (rows[i].has_record)
-			settle(engine, &rows[i], results[k++]);
+			settle(&rows[i].record, results[k++]);
 	for (size_t i = 0; i < n_records; i++) {
 		bool is_last = i + 1 == n_records ||
 			       strcmp(records[i].repre, records[i + 1].repre) != 0;
@@ -219,10 +205,6 @@ static int replay_batch(struct engine *engine, const struct outbox_row *rows, si
 		r = replay_records(engine, rows, n);
 	if (r == 0)
 		r = journal_outbox_drop(engine->journal, seqs, n);
-	for (size_t i = 0; i < n && r == 0; i++)
-		if (rows[i].has_record)
-			index_each_of_repre(engine->index, rows[i].record.project,
-					    rows[i].record.repre, syncer_touched, engine);
 	return r;
 }
 

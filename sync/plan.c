@@ -16,7 +16,9 @@ static void plan_free(void *data)
 void plans_init(struct plans *plans)
 {
 	mutex_init(&plans->lock);
+	mutex_lock(&plans->lock);
 	plans->next_due_ms = INT64_MAX;
+	mutex_unlock(&plans->lock);
 }
 
 void plan_set_due(struct plans *plans, struct plan *plan, int64_t due_ms)
@@ -183,7 +185,7 @@ struct due {
 };
 
 static int take_due(struct plans *plans, int64_t now_ms, struct due **ret, size_t *ret_n,
-		    int64_t *ret_next) REQUIRES(plans->lock)
+		    int64_t *ret_next) REQUIRES(&plans->lock)
 {
 	struct due *due = calloc(map_size(&plans->map) + 1, sizeof(*due));
 	struct map_slot *slot;

@@ -40,8 +40,8 @@ struct plan {
 
 struct plans {
 	struct mutex lock;
-	struct map map GUARDED_BY(lock);      /* "ROOT:REL" -> struct plan */
-	int64_t next_due_ms GUARDED_BY(lock); /* no plan is due before */
+	struct map map GUARDED_BY(&lock);      /* "ROOT:REL" -> struct plan */
+	int64_t next_due_ms GUARDED_BY(&lock); /* no plan is due before */
 };
 
 void plans_init(struct plans *plans);

@@ -26,7 +26,7 @@ static void *pack(enum file_state state, bool is_shown)
 	return (void *)(uintptr_t)((unsigned)state << 1 | is_shown);
 }
 
-static void forget(struct tally *tally, const void *packed) REQUIRES(tally->lock)
+static void forget(struct tally *tally, const void *packed) REQUIRES(&tally->lock)
 {
 	uintptr_t value = (uintptr_t)packed;
 

@@ -15,8 +15,8 @@ struct tally {
 	struct mutex lock;
 	struct map map GUARDED_BY(
 		lock); /* path hash -> state and shown, packed into the pointer */
-	int64_t n[FILE_N_STATES] GUARDED_BY(lock);
-	int64_t n_shown GUARDED_BY(lock), n_paths GUARDED_BY(lock);
+	int64_t n[FILE_N_STATES] GUARDED_BY(&lock);
+	int64_t n_shown GUARDED_BY(&lock), n_paths GUARDED_BY(&lock);
 };
 
 void tally_init(struct tally *tally);
