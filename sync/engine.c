@@ -10,7 +10,6 @@
 
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
-#include "sync/config_fs.h"
 
 bool engine_is_stopping(struct engine *engine)
 {
@@ -351,6 +350,7 @@ int engine_start(struct engine *engine, struct error *error)
 		r = pool_new("worker", engine->config->n_workers, &engine->workers);
 	if (r == 0)
 		r = start_hydrator(engine);
+	probe_expect(engine);
 	if (r == 0)
 		r = -pthread_create(&engine->thread, NULL, syncer_run, engine);
 	if (r < 0)

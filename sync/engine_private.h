@@ -127,6 +127,12 @@ void syncer_submit(struct engine *engine, struct engine_job *job, enum pool_rank
 		   int priority);
 void syncer_job_end(struct engine *engine);
 
+/* ---- probe.c: is the remote there? ---- */
+/* Before the first call: which roots the remote is known to have. */
+void probe_expect(struct engine *engine);
+/* Starts a probe where one is due. Sync thread. */
+void probe_due(struct engine *engine);
+
 /* ---- feed.c: store -> index ---- */
 int feed_open(struct engine *engine);
 /* Everything, by mark and sweep. */

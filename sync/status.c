@@ -25,9 +25,9 @@ static void copy_faults(struct engine *engine, struct engine_status *status)
 	status->is_remote_reachable = engine->provider && engine->remote.outcome == 0;
 	snprintf(status->remote_error, sizeof(status->remote_error), "%s",
 		 engine->remote.text);
-	mutex_unlock(&engine->lock);
-	if (engine->provider && !engine->remote.outcome)
+	if (!engine->remote.outcome)
 		status->remote_error[0] = '\0';
+	mutex_unlock(&engine->lock);
 }
 
 static void copy_flows(struct engine *engine, struct engine_status *status)

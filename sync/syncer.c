@@ -203,66 +203,6 @@ static void judge_roots(struct engine *engine)
 	}
 }
 
-static void handle_probed(struct engine *engine, struct mail *mail)
-{
-	engine->is_probing = false;
-	syncer_job_end(engine);
-	if (mail->result == -ECANCELED)
-		return;
-	engine->has_probed = true;
-	engine_set_remote_fault(engine, mail->result, mail->text);
-	if (mail->result == 0)
-		plans_wake_all(&engine->plans);
-}
-
-struct probe_job {
-	struct engine_job base;
-	struct call call;
-};
-
-static void drop_probe(struct engine_job *job)
-{
-	free(job);
-}
-
-static void run_probe(struct job *job)
-{
-	struct probe_job *probe = (struct probe_job *)job;
-	struct engine *engine = probe->base.engine;
-	struct provider *provider = engine->provider;
-	struct mail *mail = mail_new(handle_probed, 0, NULL);
-
-	if (mail) {
-		engine_call_begin(engine, &probe->call);
-		mail->result = provider->ops->probe(
-			provider, engine->setup.can_create_root, &probe->call.provider);
-		engine_call_end(engine, &probe->call);
-		mail->text =
-			strdup(error_text(&probe->call.provider.error, mail->result));
-	}
-	free(probe);
-	engine_post(engine, mail);
-}
-
-/* Law 8: a site that stands still is probed by single requests; so is one not asked yet. */
-static void probe_remote(struct engine *engine)
-{
-	struct probe_job *probe;
-	struct fault fault;
-	bool is_due = engine_has_fault(engine, &fault) &&
-		      clock_mono_ms() >= fault.next_probe_ms;
-
-	if (!engine->provider || engine->is_probing || (engine->has_probed && !is_due))
-		return;
-	probe = calloc(1, sizeof(*probe));
-	if (!probe)
-		return;
-	probe->base.job.run = run_probe;
-	probe->base.drop = drop_probe;
-	engine->is_probing = true;
-	syncer_submit(engine, &probe->base, POOL_CHECK, DOC_PRIORITY_DEFAULT);
-}
-
 static bool check_roots(struct engine *engine)
 {
 	bool was_lost = roots_are_lost(engine->roots, NULL);
@@ -413,7 +353,7 @@ static void round_of(struct engine *engine)
 	if (check_roots(engine) && index_is_complete(engine->index) &&
 	    (!engine->is_swept || clock_mono_ms() >= engine->next_sweep_ms))
 		sweep(engine);
-	probe_remote(engine);
+	probe_due(engine);
 	next_due = plans_take_due(&engine->plans, clock_mono_ms(), decide_due, engine);
 	serve_store(engine, 0);
 	syncer_decide_dirty(engine);
