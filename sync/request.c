@@ -12,13 +12,16 @@
 
 static void note(struct engine_result *result, int r, const char *rel, const char *text)
 {
+	struct error error = { 0 };
+
 	if (r == 0) {
 		result->n_done++;
 		return;
 	}
-	if (!result->n_failed++)
-		snprintf(result->first_error, sizeof(result->first_error), "%s: %s", rel,
-			 text ? text : error_text(NULL, r));
+	if (result->n_failed++)
+		return;
+	error_set(&error, r, "%s: %s", rel, text ? text : error_text(NULL, r));
+	str_cut(result->first_error, sizeof(result->first_error), error.text);
 }
 
 /* ---- retry ---- */

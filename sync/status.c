@@ -71,5 +71,5 @@ void engine_get_status(struct engine *engine, struct engine_status *ret)
 	ret->n_refused = counts.refused;
 	journal_outbox_count(engine->journal, &ret->outbox_waiting, &ret->outbox_parked);
 	if (roots_are_lost(engine->roots, &lost))
-		snprintf(ret->lost_root, sizeof(ret->lost_root), "%s", lost.text);
+		str_cut(ret->lost_root, sizeof(ret->lost_root), lost.text);
 }
