@@ -14,8 +14,9 @@
 #include "sync/base/error.h"
 
 struct config_root {
-	char *name; /* "work"; "" where the preset gives one string instead of a map */
-	char *path; /* local_drive: absolute folder; gdrive: "/My Drive/..." or "/DRIVE/..." */
+	char *name; /* "work", "a.b" of nested maps; "" where the preset gives one string */
+	char *path; /* local_drive: absolute folder; gdrive: "/My Drive/..." or "/DRIVE/...";
+		       normalised, environment expanded */
 };
 
 struct config_site {
@@ -29,7 +30,8 @@ struct config_site {
 	char *subject;  /* or NULL */
 };
 
-/* Ours, from sitefs.json; every field has a key in the table of config_keys(). Times in ms. */
+/* Ours, from sitefs.json; every field has a key in the table of sync/config_settings.c. Times in ms; people
+ * write them with a unit ("200ms", "10m"). */
 struct config_timing {
 	int64_t settled_ms; /* a file unchanged this long is settled: 2 s */
 	int64_t young_ms; /* a record is young, a missing source is waited for: 10 min */
@@ -63,7 +65,7 @@ struct config {
 				  that is less */
 	mode_t file_mode, dir_mode; /* of remote-only files and folders: 0644, 0755 */
 	struct config_timing timing;
-	void *origins; /* of config_show() */
+	void *origins; /* of config_each_key() */
 };
 
 /* What the command line says; NULL = not given. */
@@ -74,7 +76,7 @@ struct config_options {
 
 /*
  * Errors (-EINVAL, -ENOENT, ...) name file, line and remedy. Unknown keys are logged once as
- * warnings. A missing store is no error here: store_uri is NULL then, and config_store_places()
+ * warnings; so are sites that are wrong and neither the active nor the remote one: they are left out. A missing store is no error here: store_uri is NULL then, and config_store_places()
  * tells where it was looked for.
  */
 int config_load(const struct config_options *options, struct config **ret,
@@ -93,12 +95,19 @@ const char *config_store_places(void);
 /* One effective key, for `sitefs config show|explain`. Borrowed strings. */
 struct config_key {
 	const char *name;  /* "timing.settled" */
-	const char *value; /* as JSON text */
+	const char *value; /* as JSON text, without secrets */
 	const char *
-		origin; /* "default", a file's path, an environment variable, "--store" */
+		origin; /* "default", "/etc/sitefs/sitefs.json:3", "$SITEFS_STORE", "--store" */
 	const char *help; /* one line */
 };
-/* Calls FN for each key in the order of the manual; stops at its first non-zero result. */
+/* Calls FN for each key in the order of the manual, then for those of the sites ("site.studio.root.work");
+ * stops at its first non-zero result. */
 int config_each_key(const struct config *config,
 		    int (*fn)(void *context, const struct config_key *key),
 		    void *context);
+
+/* 0 where PATH, or the nearest folder above that exists, is on a disk of this machine; -EREMOTE with
+ * the reason on a network file system (NFS, SMB, FUSE, ...): no place for a database. */
+int config_check_local_fs(const char *path, struct error *error);
+/* A store's URI as people may see it: without user, password and options. NULL on -ENOMEM. */
+char *config_hide_secrets(const char *uri);

@@ -13,6 +13,7 @@
 
 #include "sync/base/buf.h"
 #include "sync/config.h"
+#include "sync/file_state.h"
 #include "sync/hydrate.h"
 #include "sync/index.h"
 #include "sync/journal.h"
@@ -86,21 +87,6 @@ void engine_touch(struct engine *engine, int root, const char *rel);
 
 /* ---- for people ---- */
 
-enum file_state {
-	FILE_LOCAL = 1,
-	FILE_REMOTE,
-	FILE_PARTIAL,
-	FILE_DOWNLOADING,
-	FILE_UPLOADING,
-	FILE_QUEUED,
-	FILE_FAILED,
-	FILE_PAUSED,
-	FILE_AWAITED,
-	FILE_MODIFIED,
-	FILE_HIDDEN,
-};
-const char *file_state_name(enum file_state state); /* the words of INTERFACE */
-
 struct engine_file {
 	enum file_state state;
 	bool is_published, is_on_disk, is_pinned;
@@ -154,7 +140,7 @@ struct engine_status {
 	char store_error[256];
 	char mountpoint[256];
 	bool is_ready;
-	int64_t n_state[FILE_HIDDEN + 1]; /* published files by enum file_state */
+	int64_t n_state[FILE_N_STATES]; /* published files by enum file_state */
 	struct engine_flow upload, download;
 	int64_t cache_bytes, cache_limit, cache_unsynced;
 	int64_t outbox_waiting, outbox_parked;

@@ -275,6 +275,8 @@ int json_at_error(struct json_at at, struct error *error, const char *fmt, ...)
 	buf_addv(&text, fmt, ap);
 	va_end(ap);
 	find_path(at.file->top, at.node, &path);
+	if (text.has_failed || path.has_failed)
+		return -ENOMEM;
 	return error_set(error, -EINVAL, "%s:%d: %s%s%s", at.file->name, json_at_line(at),
 			 buf_str(&path), path.len ? ": " : "", buf_str(&text));
 }

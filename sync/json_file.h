@@ -52,7 +52,7 @@ bool json_at_is_text(struct json_at at);
 bool json_at_is_number(struct json_at at);
 bool json_at_is_null(struct json_at at);
 
-/* -EINVAL with "FILE:LINE: studio.root.work: " and the text. */
+/* -EINVAL with "FILE:LINE: studio.root.work: " and the text; -ENOMEM. */
 int json_at_error(struct json_at at, struct error *error, const char *fmt, ...)
 	_printf_(3, 4);
 /* A text, borrowed. -EINVAL. */

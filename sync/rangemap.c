@@ -127,6 +127,23 @@ bool rangemap_gap(const struct rangemap *map, int64_t from, int64_t limit,
 	return true;
 }
 
+bool rangemap_hole(const struct rangemap *map, int64_t at, struct range within,
+		   struct range *ret)
+{
+	size_t i = find(map, at);
+
+	if (at < within.start || !rangemap_gap(map, at, within.end, ret) ||
+	    ret->start != at)
+		return false;
+	/* a range that ends exactly at AT touches it from the left */
+	if (i < map->n && map->ranges[i].end == at)
+		return true;
+	ret->start = i > 0 && map->ranges[i - 1].end > within.start
+			     ? map->ranges[i - 1].end
+			     : within.start;
+	return true;
+}
+
 int64_t rangemap_total(const struct rangemap *map)
 {
 	int64_t total = 0;

@@ -27,4 +27,8 @@ bool rangemap_has(const struct rangemap *map, int64_t start, int64_t end);
 /* The first run of bytes that are not in the map, within [from, limit); false where there is none. */
 bool rangemap_gap(const struct rangemap *map, int64_t from, int64_t limit,
 		  struct range *ret);
+/* The whole run of bytes around AT that are not in the map, as far as it lies within WITHIN; false where AT is in
+ * the map or outside. */
+bool rangemap_hole(const struct rangemap *map, int64_t at, struct range within,
+		   struct range *ret);
 int64_t rangemap_total(const struct rangemap *map);

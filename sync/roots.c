@@ -485,7 +485,7 @@ int roots_private(struct roots *roots, int root, const char *name)
 	if (!path)
 		return -ENOMEM;
 	mutex_lock(&roots->lock);
-	is_lost = roots->roots[root].is_lost;
+	is_lost = roots->roots[root].is_lost || !roots->roots[root].identity;
 	is_writable = roots->roots[root].is_writable;
 	mutex_unlock(&roots->lock);
 	if (is_lost)

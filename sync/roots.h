@@ -34,7 +34,7 @@ const char *roots_path(const struct roots *roots, int root);
  * back: ask anew for each use. */
 int roots_fd(const struct roots *roots, int root);
 /* O_PATH descriptor of `.sitefs/NAME` of the root ("staged", "superseded"), made with 0700; a
- * new descriptor, or a negative errno: -ESTALE while the root is lost. */
+ * new descriptor, or a negative errno: -ESTALE while the root is lost or not accepted. */
 int roots_private(struct roots *roots, int root, const char *name);
 /* True where the root's folder can be written by us, from the last look. Where not: "staged" is a folder in the state
  * folder, "superseded" is -EROFS, and the identity is the folder's device and inode. */

@@ -122,3 +122,11 @@ char *strf(const char *fmt, ...)
 	va_end(ap);
 	return buf_take(&buf);
 }
+
+void str_cut(char *ret, size_t size, const char *text)
+{
+	size_t len = strnlen(text, size - 1);
+
+	memcpy(ret, text, len);
+	ret[len] = '\0';
+}

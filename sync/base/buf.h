@@ -30,3 +30,5 @@ char *buf_take(struct buf *buf);
 
 /* asprintf that returns NULL on failure. */
 char *strf(const char *fmt, ...) _printf_(1, 2);
+/* Copies TEXT into an array of SIZE bytes, cut at the end where it is longer. */
+void str_cut(char *ret, size_t size, const char *text);

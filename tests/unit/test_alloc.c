@@ -9,8 +9,10 @@
 #include <bson/bson.h>
 #include <cmocka.h>
 
+#include "sync/base/log.h"
 #include "sync/doc.h"
 #include "sync/journal.h"
+#include "tests/unit/config_stage.h"
 #include "tests/unit/failing_alloc.h"
 #include "tests/unit/scratch.h"
 
@@ -128,12 +130,59 @@ static void test_journal_rename(void **state)
 	journal_free(journal);
 }
 
+static const struct config_row config_row = {
+	.files = { { "config.json",
+		     "{\"remote_site\": \"g\", \"retry_cnt\": 1, \"retry_cnt\": 2}" },
+		   { "P/config.json", "{\"local_id\": \"me\"}" },
+		   { "local_drive.json",
+		     "{\"studio\": {\"root\": {\"work\": \"/srv/w\", \"a\": {\"b\": \"{STUDIO}/ab\"}}},"
+		     " \"local\": {\"root\": \"/x\"}, \"bad\": {\"root\": \"x\"}}" },
+		   { "gdrive.json",
+		     "{\"g\": {\"root\": {\"work\": \"/My Drive\"}, \"credentials_url\": [\"k\", \"/l\"],"
+		     " \"subject\": \"s\"}}" },
+		   { "P/gdrive.json", "{\"g\": {\"root\": {\"work\": \"/Other\"}}}" },
+		   { "sitefs.json",
+		     "{\"timing\": {\"x\": 1, \"probe\": \"1s\"}, \"store\": \"sqlite:s\"}" } },
+	.env = { { "STUDIO", "/srv" } },
+	.project = "P",
+};
+
+static void test_config(void **state)
+{
+	char dir[] = STAGE_DIR;
+	struct config_options options = { .config_dir = dir,
+					  .project = config_row.project };
+	unsigned n = 1;
+
+	stage_begin(&config_row, dir);
+	log_set_level(LOG_LEVEL_ERROR);
+	for (;; n++) {
+		struct config *config = NULL;
+		int r;
+
+		failing_alloc_at(n);
+		r = config_load(&options, &config, NULL);
+		if (!failing_alloc_has_failed()) {
+			failing_alloc_at(0);
+			assert_int_equal(r, 0);
+			stage_assert_key(config, "site.g.root.work=\"/Other\"");
+			config_free(config);
+			break;
+		}
+		assert_int_equal(r, -ENOMEM);
+		assert_null(config);
+	}
+	assert_true(n > 200);
+	stage_end(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_doc),
 		cmocka_unit_test(test_journal_open),
 		cmocka_unit_test(test_journal_rename),
+		cmocka_unit_test(test_config),
 	};
 
 	return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);

@@ -58,10 +58,10 @@ static void test_rows(void **state)
 static void compare(const struct rangemap *map, const bool *bytes)
 {
 	int64_t total = 0;
-	struct range gap;
+	struct range gap, hole;
 
 	for (int i = 0; i < SIZE; i++) {
-		int end = i;
+		int end = i, start = i;
 
 		total += bytes[i];
 		assert_int_equal(rangemap_has(map, i, i + 1), bytes[i]);
@@ -76,6 +76,20 @@ static void compare(const struct rangemap *map, const bool *bytes)
 		while (end < SIZE && !bytes[end])
 			end++;
 		assert_int_equal(gap.end, end);
+		if (bytes[i]) {
+			assert_false(
+				rangemap_hole(map, i, (struct range){ 0, SIZE }, &hole));
+			continue;
+		}
+		while (start > 3 && !bytes[start - 1])
+			start--;
+		assert_int_equal(
+			rangemap_hole(map, i, (struct range){ 3, SIZE - 3 }, &hole),
+			i >= 3 && i < SIZE - 3);
+		if (i < 3 || i >= SIZE - 3)
+			continue;
+		assert_int_equal(hole.start, start);
+		assert_int_equal(hole.end, end < SIZE - 3 ? end : SIZE - 3);
 	}
 	assert_int_equal(rangemap_total(map), total);
 	for (size_t i = 1; i < map->n; i++)

@@ -1,0 +1,123 @@
+/* Where a single value stands: command line, environment, files, environment again, default. */
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "sync/base/buf.h"
+#include "sync/base/log.h"
+#include "sync/config_private.h"
+
+void config_found_done(struct config_found *found)
+{
+	free(found->text);
+	free(found->origin);
+	free(found->base);
+}
+
+static int found_set(struct config_found *ret, const char *text, const char *prefix,
+		     const char *origin)
+{
+	ret->text = strdup(text);
+	ret->origin = strf("%s%s", prefix, origin);
+	return ret->text && ret->origin ? 0 : -ENOMEM;
+}
+
+static int find_variable(const struct config_setting *setting, const char *name,
+			 struct config_found *ret)
+{
+	const char *text = name ? getenv(name) : NULL;
+
+	if (ret->text || !text || !(text[0] || setting->can_be_empty))
+		return 0;
+	return found_set(ret, text, "$", name);
+}
+
+static int find_own_variable(const struct config_setting *setting,
+			     struct config_found *ret)
+{
+	_cleanup_(freep) char *name = strf("SITEFS_%s", setting->name);
+
+	if (!name)
+		return -ENOMEM;
+	for (char *p = name; *p; p++)
+		*p = *p == '.' ? '_' : (char)toupper((unsigned char)*p);
+	return find_variable(setting, name, ret);
+}
+
+/* The member of that name, whether it is written "a.b": 1 or "a": {"b": 1}. */
+static struct json_at find_member(struct json_at object, const char *name)
+{
+	struct json_at at = json_at_find(object, name);
+	const char *dot = strchr(name, '.');
+	char group[32];
+
+	if (at.node || !dot || (size_t)(dot - name) >= sizeof(group))
+		return at;
+	snprintf(group, sizeof(group), "%.*s", (int)(dot - name), name);
+	return json_at_find(json_at_find(object, group), dot + 1);
+}
+
+static int take_member(const struct config_setting *setting, struct json_at at,
+		       struct config_found *ret, struct error *error)
+{
+	const char *name = json_file_name(at.file);
+	const char *text;
+	double number;
+	int r;
+
+	if (json_at_is_number(at)) {
+		r = json_at_number(at, &number, error);
+		ret->text = r < 0 ? NULL : strf("%.15g", number);
+	} else {
+		r = json_at_text(at, &text, error);
+		if (r == 0 && !text[0] && !setting->can_be_empty)
+			return 0;
+		ret->text = r < 0 ? NULL : strdup(text);
+	}
+	if (r < 0)
+		return r;
+	ret->origin = strf("%s:%d", name, json_at_line(at));
+	ret->base = config_folder_of(name);
+	return ret->text && ret->origin && ret->base ? 0 : -ENOMEM;
+}
+
+static int find_in_file(const struct config_setting *setting,
+			const struct json_file *file, struct config_found *ret,
+			struct error *error)
+{
+	struct json_at top = json_file_top(file);
+	struct json_at at = find_member(top, setting->name);
+
+	if (ret->text)
+		return 0;
+	if (!at.node && setting->alias) {
+		at = json_at_find(top, setting->alias);
+		if (at.node)
+			log_warning("%s:%d: \"%s\" is called \"%s\" now: taken for it",
+				    json_file_name(file), json_at_line(at),
+				    setting->alias, setting->name);
+	}
+	if (!at.node || json_at_is_null(at))
+		return 0;
+	return take_member(setting, at, ret, error);
+}
+
+int config_find(const struct config_setting *setting, const char *option,
+		const struct config_files *files, struct config_found *ret,
+		struct error *error)
+{
+	int r = 0;
+
+	if (option && option[0])
+		return found_set(ret, option, "--", setting->name);
+	r = find_own_variable(setting, ret);
+	if (r == 0)
+		r = find_variable(setting, setting->override, ret);
+	for (size_t i = 0; i < files->n && r == 0; i++)
+		r = find_in_file(setting, files->files[i], ret, error);
+	for (size_t i = 0; i < ARRAY_SIZE(setting->fallbacks) && r == 0; i++)
+		r = find_variable(setting, setting->fallbacks[i], ret);
+	if (r == 0 && !ret->text && setting->initial)
+		return found_set(ret, setting->initial, "", "default");
+	return r;
+}

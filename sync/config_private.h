@@ -1,0 +1,127 @@
+/* What the parts of the configuration share; not for others. All texts are the caller's to free. */
+#pragma once
+
+#include "sync/config.h"
+#include "sync/json_file.h"
+
+/* The files of one name: the project's own first, then that of all projects. Either may be missing. */
+struct config_files {
+	struct json_file *files[2];
+	size_t n;
+};
+
+/* What config_each_key() tells. */
+struct config_origin {
+	char *name, *value, *origin;
+	const char *help; /* static */
+};
+
+struct config_origins {
+	struct config_origin *items;
+	size_t n;
+};
+
+/* ---- config_files: where presets lie ---- */
+
+/* The folder of presets, absolute. -ENOENT. */
+int config_files_dir(const char *option, char **ret, struct error *error);
+/* NAME ("config.json") for PROJECT (NULL: none). No file is no error. */
+int config_files_load(const char *dir, const char *project, const char *name,
+		      struct config_files *ret, struct error *error);
+void config_files_done(struct config_files *files);
+
+/* ---- config_text: texts as people write them ---- */
+
+/* Without blanks around it. NULL on -ENOMEM. */
+char *config_strip(const char *text);
+/* A JSON text in its quotes. NULL on -ENOMEM. */
+char *config_quote(const char *text);
+/* Replaces {NAME} by the environment variable of that name; {{ and }} are braces. -ENOENT with the
+ * reason in ERROR. */
+int config_expand(const char *text, char **ret, struct error *error);
+/* PATH in an absolute, normal form; a relative one lies in BASE (NULL: the working folder). */
+int config_absolute(const char *path, const char *base, char **ret);
+/* The folder that holds FILE. */
+char *config_folder_of(const char *file);
+
+/* ---- config_value: typed values ---- */
+
+enum config_type {
+	CONFIG_NAME,     /* char *: stripped */
+	CONFIG_PATH,     /* char *: absolute */
+	CONFIG_STORE,    /* char *: URI */
+	CONFIG_INT,      /* int */
+	CONFIG_SECONDS,  /* int64_t, ms; a plain number is seconds */
+	CONFIG_DURATION, /* int64_t, ms; "none" = -1 where MIN is so */
+	CONFIG_SIZE,     /* int64_t, bytes */
+	CONFIG_MODE,     /* mode_t */
+};
+
+struct config_range {
+	enum config_type type;
+	int64_t min,
+		max; /* of numbers; -1 as MIN allows "none", and then the least is 1 */
+};
+
+/* Numbers. -EINVAL with what would be right in ERROR. */
+int config_value_parse(const struct config_range *range, const char *text, int64_t *ret,
+		       struct error *error);
+/* As JSON, so that it can be written into a file again. NULL on -ENOMEM. */
+char *config_value_format(enum config_type type, int64_t value);
+
+/* ---- config_find: where a single value stands ---- */
+
+struct config_setting {
+	const char *name;
+	const char *initial; /* as in a file; NULL: none, or computed */
+	size_t field;        /* offset in struct config */
+	struct config_range range;
+	const char *help;
+	bool is_preset;           /* of config.json, not of sitefs.json */
+	bool can_be_empty;        /* an empty text is a value */
+	const char *alias;        /* another key that the file may have instead */
+	const char *override;     /* a further variable that wins over the files */
+	const char *fallbacks[2]; /* variables that count where the files say nothing */
+};
+
+struct config_found {
+	char *text; /* NULL: nowhere */
+	char *origin; /* "default", "/etc/sitefs/sitefs.json:3", "$SITEFS_STORE", "--store" */
+	char *base; /* folder that relative paths lie in; NULL: the working folder */
+};
+
+/* OPTION is what the command line says, or NULL. -EINVAL where it stands in a file with a wrong type. */
+int config_find(const struct config_setting *setting, const char *option,
+		const struct config_files *files, struct config_found *ret,
+		struct error *error);
+void config_found_done(struct config_found *found);
+
+/* ---- config_site: one site ---- */
+
+#define CONFIG_LOCAL_DRIVE "local_drive"
+
+enum config_site_outcome {
+	CONFIG_SITE_DISABLED = 1,
+};
+
+/* Lays the settings in OBJECT over those that SITE has; its name and provider are set. -EINVAL with file,
+ * line and remedy. */
+int config_site_read(struct config_site *site, struct json_at object,
+		     struct error *error);
+void config_site_done(struct config_site *site);
+
+/* ---- the steps of config_load() ---- */
+
+/* Everything but the sites. */
+int config_settings_load(struct config *config, const struct config_options *options,
+			 struct error *error);
+/* The sites of every provider; local_id, active_site and remote_site are there. A site that cannot be
+ * used is an error only where it is one of the two, else a warning. */
+int config_sites_load(struct config *config, const char *project, struct error *error);
+/* Whether all of it can work together. */
+int config_check(const struct config *config, struct error *error);
+
+/* Takes NAME, VALUE and ORIGIN, whatever it returns: 0 or -ENOMEM (as where one of them is NULL). */
+int config_add_origin(struct config *config, struct config_origin origin);
+/* The origin of a key, for errors. Borrowed; "" where there is none. */
+const char *config_origin_of(const struct config *config, const char *name);

@@ -1,0 +1,184 @@
+/*
+ * Inside of the engine, shared by its own files only (engine, syncer, feed, act, upload, check, outbox,
+ * scan, describe, status). Everybody else uses sync/engine.h.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "sync/assess.h"
+#include "sync/base/lock.h"
+#include "sync/engine.h"
+#include "sync/events.h"
+#include "sync/mail.h"
+#include "sync/plan.h"
+#include "sync/store.h"
+#include "sync/tally.h"
+#include "sync/upload.h"
+
+/* Why something as a whole stands still (law 8). */
+struct fault {
+	int outcome; /* 0: none; provider_outcome or negative errno */
+	char text[256];
+	int64_t next_probe_ms; /* monotonic */
+};
+
+struct engine {
+	struct engine_setup setup;
+	const struct config *config;
+	char *project, *mountpoint;
+	char *store_identity;
+	int state_fd; /* the state folder's lock */
+	struct journal *journal;
+	struct index *index;
+	struct roots *roots;
+	struct view *view;
+	struct provider *provider; /* or NULL */
+	struct pool *readers, *workers;
+	struct hydrator *hydrator;
+	struct plans plans;
+	struct events events;
+	struct tally tally;
+	pthread_t thread;
+	bool has_thread;
+
+	/* sync thread only */
+	struct store
+		*store; /* NULL while it cannot be opened; wake() through wake_lock */
+	int64_t store_retry_ms;
+	char *token;
+	bool is_swept; /* the first look at everything is done */
+	int64_t next_sweep_ms;
+	bool is_probing; /* a probe of the remote is under way */
+	bool has_probed; /* its first answer came */
+	int64_t n_pulls; /* of this pass: more than 100 mean a lost root */
+	struct map
+		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
+	struct map
+		own_pulls; /* "PROJECT/REPRE/FILE/SITE": entries that our outbox removed lately */
+
+	struct mutex lock;
+	struct cond changed;
+	struct mail *mail_first GUARDED_BY(&lock), *mail_last GUARDED_BY(&lock);
+	bool is_stopping GUARDED_BY(&lock);
+	bool is_ready GUARDED_BY(&lock), is_idle GUARDED_BY(&lock);
+	bool is_store_reachable GUARDED_BY(&lock);
+	int64_t n_read GUARDED_BY(&lock); /* documents of the first reading */
+	int64_t n_jobs GUARDED_BY(&lock); /* submitted, their mail not handled yet */
+	char store_error[256] GUARDED_BY(&lock);
+	int store_errno GUARDED_BY(&lock);
+	struct fault remote GUARDED_BY(&lock), local GUARDED_BY(&lock);
+	void (*listener)(void *context, int root, const char *rel,
+			 enum engine_change change) GUARDED_BY(&lock);
+	void *listener_context GUARDED_BY(&lock);
+	int64_t n_listings GUARDED_BY(&lock), n_listed
+		GUARDED_BY(&lock); /* posted, handled */
+	struct map missing
+		GUARDED_BY(&lock); /* "PROJECT/REPRE" -> struct missing (arrive.c) */
+	struct call *
+		calls GUARDED_BY(&lock); /* provider calls under way, to be cancelled */
+	int64_t bytes_up GUARDED_BY(&lock), bytes_down GUARDED_BY(&lock);
+	struct store *
+		wakeable GUARDED_BY(&lock); /* the store while watch() may be woken */
+};
+
+#define PULLS_OF_A_LOST_ROOT 100
+
+/* A provider call that engine_stop() can cancel. */
+struct call {
+	struct provider_call provider;
+	struct call *next, **at;
+};
+
+/* A job of the engine in a pool: dropped through DROP where it never ran. */
+struct engine_job {
+	struct job job;
+	struct engine *engine;
+	void (*drop)(struct engine_job *job);
+};
+
+/* ---- engine.c ---- */
+struct assess_setup engine_assess_setup(const struct engine *engine);
+bool engine_is_stopping(struct engine *engine);
+/* Takes MAIL (NULL is ignored) and wakes the sync thread. */
+void engine_post(struct engine *engine, struct mail *mail);
+void engine_wake(struct engine *engine);
+/* Tells the listener (fs) and the watchers. */
+void engine_tell(struct engine *engine, int root, const char *rel,
+		 enum engine_change change);
+void engine_set_remote_fault(struct engine *engine, int outcome, const char *text);
+void engine_call_begin(struct engine *engine, struct call *call);
+void engine_call_end(struct engine *engine, struct call *call);
+bool engine_has_fault(struct engine *engine, struct fault *ret);
+/* True where nothing may be recorded or moved in the background. */
+bool engine_is_passive(const struct engine *engine);
+
+/* ---- syncer.c: the sync thread ---- */
+void *syncer_run(void *engine);
+/* Decides every path that was touched, and tells fs. Sync thread, no transaction open. */
+void syncer_decide_dirty(struct engine *engine);
+/* Decide this path anew, now. Sync thread. */
+void syncer_decide(struct engine *engine, int root, const char *rel);
+int syncer_touched(void *engine, int root, const char *rel); /* index_touched_fn */
+/* What waits is done: mail, outbox, feed, without waiting. Called between the steps of long walks. */
+void syncer_pump(struct engine *engine);
+/* A job is handed to a pool; it ends with the mail that its end posts. */
+void syncer_submit(struct engine *engine, struct engine_job *job, enum pool_rank rank,
+		   int priority);
+void syncer_job_end(struct engine *engine);
+
+/* ---- probe.c: is the remote there? ---- */
+/* Before the first call: which roots the remote is known to have. */
+void probe_expect(struct engine *engine);
+/* Starts a probe where one is due. Sync thread. */
+void probe_due(struct engine *engine);
+
+/* ---- feed.c: store -> index ---- */
+int feed_open(struct engine *engine);
+/* Everything, by mark and sweep. */
+int feed_read_all(struct engine *engine);
+/* Events until TIMEOUT_MS; 0, or a negative errno where the store cannot be used. */
+int feed_follow(struct engine *engine, int64_t timeout_ms);
+void feed_lost(struct engine *engine, int r, const char *what);
+
+/* ---- outbox.c: results -> store ---- */
+int outbox_replay(struct engine *engine);
+struct outbox_rows {
+	struct outbox_row *rows;
+	size_t n, cap;
+};
+void outbox_rows_done(struct outbox_rows *rows);
+/* Adds a change of the entry of SITE (ours or remote). The returned record is for filling in; NULL on -ENOMEM. */
+struct record *outbox_rows_add(struct outbox_rows *rows, enum record_op op,
+			       const struct index_record *record, const char *site,
+			       const struct index_entry *entry);
+int outbox_rows_add_truth(struct outbox_rows *rows, const struct truth *truth,
+			  bool replace);
+/* Makes them durable and wakes the sync thread. Any thread. */
+int outbox_commit(struct engine *engine, struct outbox_rows *rows);
+
+/* ---- act.c: decisions -> jobs and rows; sync thread ---- */
+void act_on(struct engine *engine, struct plan *plan, struct assessment *assessment);
+/* Gives the upload lease back, if one is held. */
+void act_release(struct engine *engine, struct plan *plan);
+int64_t act_backoff_ms(const struct config *config, int n_faults);
+
+/* ---- upload.c, check.c: jobs ---- */
+int upload_start(struct engine *engine, const struct assessment *assessment,
+		 const struct upload_order *order);
+/* The object at the remote against the truth record; ACCEPT: it becomes the truth as it is. */
+int check_object_start(struct engine *engine, const struct assessment *assessment,
+		       bool accept);
+/* The disk file's digest: against its stamp, or the truth record (learnt from the remote where none is). */
+int check_disk_start(struct engine *engine, const struct assessment *assessment);
+/* A whole disk file's stamp with KIND and DIGEST, if it still is ST. */
+void check_stamp(struct engine *engine, const struct assessment *assessment,
+		 enum stamp_kind kind, const struct digest *digest);
+
+/* ---- arrive.c: a file has come ---- */
+void missing_free(void *missing);
+void arrive_completed(void *engine, const struct hydrate_result *result);
+void arrive_listed(void *engine, int root, const char *rel_folder,
+		   const struct index_object *objects, char *const *names, size_t n,
+		   int error);
+void arrive_fault(void *engine, int outcome, const char *text);

@@ -1,0 +1,119 @@
+/*
+ * Probing the remote (law 8): one that stands still is asked by single requests, one not asked yet before anything else.
+ * Its roots' identities are kept in the journal: another folder, or an empty mount point, is no root.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sync/base/clock.h"
+#include "sync/base/log.h"
+#include "sync/engine_private.h"
+
+static const struct config_site *remote_of(const struct engine *engine)
+{
+	return config_find_site(engine->config, engine->config->remote_site);
+}
+
+static char *fact_of(const struct engine *engine, const char *root)
+{
+	return strf("remote:%s:%s", engine->config->remote_site, root);
+}
+
+void probe_expect(struct engine *engine)
+{
+	const struct config_site *site = remote_of(engine);
+	struct provider *provider = engine->provider;
+
+	if (!site || !provider || !provider->ops->expect || engine->setup.can_adopt)
+		return;
+	for (size_t i = 0; i < site->n_roots; i++) {
+		_cleanup_(freep) char *fact = fact_of(engine, site->roots[i].name);
+		_cleanup_(freep) char *identity = NULL;
+
+		if (fact && journal_get(engine->journal, fact, &identity) == 0)
+			provider->ops->expect(provider, site->roots[i].name, identity);
+	}
+}
+
+static void remember_roots(struct engine *engine)
+{
+	const struct config_site *site = remote_of(engine);
+	struct provider *provider = engine->provider;
+
+	if (!site || !provider->ops->identity)
+		return;
+	for (size_t i = 0; i < site->n_roots; i++) {
+		_cleanup_(freep) char *fact = fact_of(engine, site->roots[i].name);
+		_cleanup_(freep) char *identity = NULL;
+		_cleanup_(freep) char *known = NULL;
+
+		if (!fact || provider->ops->identity(provider, site->roots[i].name,
+						     &identity) != 0)
+			continue;
+		if (journal_get(engine->journal, fact, &known) != 0 ||
+		    strcmp(known, identity) != 0)
+			journal_set(engine->journal, fact, identity);
+	}
+}
+
+static void handle_probed(struct engine *engine, struct mail *mail)
+{
+	engine->is_probing = false;
+	syncer_job_end(engine);
+	if (mail->result == -ECANCELED)
+		return;
+	engine->has_probed = true;
+	if (mail->result == 0)
+		remember_roots(engine);
+	engine_set_remote_fault(engine, mail->result, mail->text);
+	if (mail->result == 0)
+		plans_wake_all(&engine->plans);
+}
+
+struct probe_job {
+	struct engine_job base;
+	struct call call;
+};
+
+static void drop_probe(struct engine_job *job)
+{
+	free(job);
+}
+
+static void run_probe(struct job *job)
+{
+	struct probe_job *probe = (struct probe_job *)job;
+	struct engine *engine = probe->base.engine;
+	struct provider *provider = engine->provider;
+	struct mail *mail = mail_new(handle_probed, 0, NULL);
+
+	if (mail) {
+		engine_call_begin(engine, &probe->call);
+		mail->result = provider->ops->probe(
+			provider, engine->setup.can_create_root, &probe->call.provider);
+		engine_call_end(engine, &probe->call);
+		mail->text =
+			strdup(error_text(&probe->call.provider.error, mail->result));
+	}
+	free(probe);
+	engine_post(engine, mail);
+}
+
+void probe_due(struct engine *engine)
+{
+	struct probe_job *probe;
+	struct fault fault;
+	bool is_due = engine_has_fault(engine, &fault) &&
+		      clock_mono_ms() >= fault.next_probe_ms;
+
+	if (!engine->provider || engine->is_probing || (engine->has_probed && !is_due))
+		return;
+	probe = calloc(1, sizeof(*probe));
+	if (!probe)
+		return;
+	probe->base.job.run = run_probe;
+	probe->base.drop = drop_probe;
+	engine->is_probing = true;
+	syncer_submit(engine, &probe->base, POOL_CHECK, DOC_PRIORITY_DEFAULT);
+}
