@@ -73,9 +73,6 @@ struct verb {
 /* One line on stderr: "sitefs VERB: ..."; evaluates to CODE. */
 int cli_fail(const struct cli *cli, enum cli_exit code, const char *fmt, ...)
 	_printf_(3, 4);
-/* The configuration for this call; on failure said and an exit code returned through the positive result. */
-int cli_load_config(struct cli *cli, const char *project, struct config **ret)
-	_must_check_;
 /* Finds the verb and its options in ARGV, runs it. An exit code. */
 int cli_main(int argc, char **argv);
 /* The same for one verb's share of the arguments, for tests: fills CLI and OPTIONS (options_size bytes, zeroed).

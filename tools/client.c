@@ -77,7 +77,7 @@ bool client_holds(const struct daemon_facts *facts, const char *path)
 	if (facts->mountpoint && is_within(path, facts->mountpoint))
 		return true;
 	for (size_t i = 0; i < facts->n_roots; i++)
-		if (is_within(path, facts->roots[i]))
+		if (is_within(path, facts->roots[i].path))
 			return true;
 	return false;
 }
@@ -106,8 +106,7 @@ static int add_daemons(const char *dir, struct daemon_facts **list, size_t *n)
 	return 0;
 }
 
-/* The user's own and those of the machine that may be asked. */
-static int list_daemons(struct daemon_facts **list, size_t *n)
+int client_list(struct daemon_facts **list, size_t *n)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	_cleanup_(freep) char *dir = NULL;
@@ -295,7 +294,7 @@ int client_open(struct cli *cli, const char *frames, struct client *ret)
 	r = add_paths(client, frames);
 	if (r)
 		return r;
-	r = list_daemons(&found.list, &found.n);
+	r = client_list(&found.list, &found.n);
 	if (r < 0)
 		return cli_fail(cli, EXIT_NO_DAEMON, "cannot look for daemons: %s",
 				error_text(NULL, r));
@@ -316,7 +315,7 @@ int client_open_mount(struct cli *cli, const char *mountpoint, struct client *re
 	_cleanup_(found_done) struct found found = { 0 };
 
 	*ret = (struct client){ .cli = cli, .fd = -1, .patience_ms = PATIENCE_MS };
-	if (list_daemons(&found.list, &found.n) < 0)
+	if (client_list(&found.list, &found.n) < 0)
 		return 1;
 	for (size_t i = 0; i < found.n; i++)
 		if (found.list[i].mountpoint &&

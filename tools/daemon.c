@@ -12,7 +12,6 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "sync/base/buf.h"
@@ -21,6 +20,7 @@
 #include "tools/control.h"
 #include "tools/notify.h"
 #include "tools/output.h"
+#include "tools/setup.h"
 
 #define STATUS_MS 5000
 #define PROGRESS_MS 200
@@ -196,20 +196,13 @@ static int open_log(const char *path)
 
 static int make_state_dir(struct cli *cli, const char *path)
 {
-	_cleanup_(freep) char *part = strdup(path);
+	int r = cli_make_dirs(path, 0700);
 
-	if (!part)
-		return cli_fail(cli, EXIT_FAILED, "out of memory");
-	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(part, 0755);
-		*slash = '/';
-	}
-	if (mkdir(part, 0700) < 0 && errno != EEXIST)
+	if (r < 0)
 		return cli_fail(cli, EXIT_USAGE,
 				"cannot create the state folder %s: %s: name another one "
 				"with --state",
-				path, strerror(errno));
+				path, strerror(-r));
 	return 0;
 }
 
@@ -362,14 +355,20 @@ int daemon_signal(struct daemon *daemon)
 	return atomic_load(&daemon->signal);
 }
 
-void daemon_free(struct daemon *daemon)
+void daemon_end_signals(struct daemon *daemon)
 {
 	uint64_t one = 1;
 
-	if (!daemon)
-		return;
 	if (daemon->has_thread && write(daemon->stop_fd, &one, sizeof(one)) > 0)
 		pthread_join(daemon->thread, NULL);
+	daemon->has_thread = false;
+}
+
+void daemon_free(struct daemon *daemon)
+{
+	if (!daemon)
+		return;
+	daemon_end_signals(daemon);
 	closep(&daemon->line_fd);
 	closep(&daemon->stop_fd);
 	closep(&daemon->signal_fd);

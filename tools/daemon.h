@@ -49,6 +49,7 @@ int daemon_fail(struct daemon *daemon, enum cli_exit code, const char *fmt, ...)
 	_printf_(3, 4);
 /* The signal that stopped it: SIGTERM, SIGINT, or 0. */
 int daemon_signal(struct daemon *daemon);
-/* Ends the signal thread. */
+/* Ends the signal thread: no hook runs any more. */
+void daemon_end_signals(struct daemon *daemon);
 void daemon_free(struct daemon *daemon);
 DEFINE_CLEANUP(struct daemon *, daemon_free);

@@ -244,6 +244,24 @@ char *json_line(const struct json *json)
 	return json ? cJSON_PrintUnformatted(peek(json)) : NULL;
 }
 
+char *json_pretty(const struct json *json)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	_cleanup_(freep) char *raw = json ? cJSON_Print(peek(json)) : NULL;
+
+	if (!raw)
+		return NULL;
+	/* cJSON writes "key":<tab>value and indents with tabs; none can stand in a string unescaped */
+	for (const char *p = raw; *p; p++) {
+		if (*p != '\t')
+			buf_addc(&text, *p);
+		else
+			buf_adds(&text, p > raw && p[-1] == ':' ? " " : "  ");
+	}
+	buf_addc(&text, '\n');
+	return buf_take(&text);
+}
+
 static void write_valid(const char *text)
 {
 	while (*text) {

@@ -77,6 +77,8 @@ bool json_equal(const struct json *a, const struct json *b);
 
 /* One line without newline, strings as bytes: for the socket. Allocated; NULL on -ENOMEM. */
 char *json_line(const struct json *json);
+/* Indented, with newline: for files that people edit. Allocated; NULL on -ENOMEM. */
+char *json_pretty(const struct json *json);
 /* One line with newline on stdout, always valid JSON. 0 or -ENOMEM. */
 int json_print(const struct json *json);
 /* Writes the same without newline to stdout: for documents that are printed in pieces. */

@@ -27,9 +27,12 @@ void daemon_facts_done(struct daemon_facts *facts)
 	free(facts->state_dir);
 	free(facts->mountpoint);
 	free(facts->active_site);
-	for (size_t i = 0; i < facts->n_roots; i++)
-		free(facts->roots[i]);
+	for (size_t i = 0; i < facts->n_roots; i++) {
+		free(facts->roots[i].name);
+		free(facts->roots[i].path);
+	}
 	free(facts->roots);
+	free(facts->only_root);
 	*facts = (struct daemon_facts){ 0 };
 }
 
@@ -49,9 +52,15 @@ struct json *daemon_facts_json(const struct daemon_facts *facts)
 	json_set_text(json, "state_dir", facts->state_dir);
 	json_set_text(json, "mountpoint", facts->mountpoint);
 	json_set_text(json, "active_site", facts->active_site);
-	for (size_t i = 0; i < facts->n_roots; i++)
-		json_append(roots, json_text_value(facts->roots[i]));
+	for (size_t i = 0; i < facts->n_roots; i++) {
+		struct json *root = json_object();
+
+		json_set_text(root, "name", facts->roots[i].name);
+		json_set_text(root, "path", facts->roots[i].path);
+		json_append(roots, root);
+	}
 	json_set(json, "roots", roots);
+	json_set_text(json, "only_root", facts->only_root);
 	json_set_text(json, "version", SITEFS_VERSION);
 	return json;
 }
@@ -68,9 +77,29 @@ static int copy_text(const struct json *json, const char *key, char **ret)
 	return 0;
 }
 
+static int read_roots(const struct json *roots, struct daemon_facts *facts)
+{
+	if (!json_is_array(roots))
+		return -EBADMSG;
+	facts->roots = calloc(json_size(roots) + 1, sizeof(*facts->roots));
+	if (!facts->roots)
+		return -ENOMEM;
+	for (struct json *p = json_first(roots); p; p = json_next(p)) {
+		struct daemon_root *root = &facts->roots[facts->n_roots++];
+		int r = copy_text(p, "name", &root->name);
+
+		if (r == 0)
+			r = copy_text(p, "path", &root->path);
+		if (r < 0)
+			return r;
+		if (!root->name || !root->path)
+			return -EBADMSG;
+	}
+	return 0;
+}
+
 static int facts_read(const struct json *json, struct daemon_facts *facts)
 {
-	const struct json *roots = json_get(json, "roots");
 	int r;
 
 	facts->pid = (pid_t)json_get_int(json, "pid", 0);
@@ -79,22 +108,13 @@ static int facts_read(const struct json *json, struct daemon_facts *facts)
 		r = copy_text(json, "mountpoint", &facts->mountpoint);
 	if (r == 0)
 		r = copy_text(json, "active_site", &facts->active_site);
+	if (r == 0)
+		r = copy_text(json, "only_root", &facts->only_root);
 	if (r < 0)
 		return r;
-	if (facts->pid <= 0 || !facts->state_dir || !facts->active_site ||
-	    !json_is_array(roots))
+	if (facts->pid <= 0 || !facts->state_dir || !facts->active_site)
 		return -EBADMSG;
-	facts->roots = calloc(json_size(roots) + 1, sizeof(*facts->roots));
-	if (!facts->roots)
-		return -ENOMEM;
-	for (struct json *p = json_first(roots); p; p = json_next(p)) {
-		if (!json_as_text(p))
-			return -EBADMSG;
-		facts->roots[facts->n_roots] = strdup(json_as_text(p));
-		if (!facts->roots[facts->n_roots++])
-			return -ENOMEM;
-	}
-	return 0;
+	return read_roots(json_get(json, "roots"), facts);
 }
 
 char *runtime_name(const char *state_dir)

@@ -14,6 +14,10 @@
 #include "sync/base/error.h"
 #include "tools/json.h"
 
+struct daemon_root {
+	char *name, *path; /* path without symlinks */
+};
+
 /* What NAME.json says of a daemon. */
 struct daemon_facts {
 	char *name;
@@ -22,8 +26,9 @@ struct daemon_facts {
 	char *state_dir;
 	char *mountpoint; /* or NULL */
 	char *active_site;
-	char **roots; /* paths of the active site's folders */
+	struct daemon_root *roots; /* of the active site */
 	size_t n_roots;
+	char *only_root; /* name of the root that the mount shows without a folder for it, or NULL */
 };
 
 void daemon_facts_done(struct daemon_facts *facts);

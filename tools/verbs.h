@@ -6,8 +6,13 @@
 /* In the order of --help; NULL at the end. */
 extern const struct verb *const verbs[];
 
+extern const struct verb verb_add_site;
+extern const struct verb verb_config;
 extern const struct verb verb_explain;
+extern const struct verb verb_export;
+extern const struct verb verb_import;
 extern const struct verb verb_info;
+extern const struct verb verb_init;
 extern const struct verb verb_ls;
 extern const struct verb verb_restore;
 extern const struct verb verb_retry;

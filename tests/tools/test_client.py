@@ -38,6 +38,9 @@ def test_retry_wants_one_of_both(home):
     assert home.sitefs('retry', '--failed', 'x').code == 2
 
 
+BOTH = {'name': 'both', 'path': '/srv/both'}
+
+
 class FakeDaemon:
     """Publishes itself as a daemon does and answers each request with fixed bytes."""
 
@@ -143,8 +146,8 @@ def test_names_that_are_no_utf8(home, fake):
 
 
 def test_several_daemons(home, fake):
-    fake(b'{"exit":0,"active_site":"a"}\n', name='a', mountpoint=f'{home.path}/a/mnt', roots=['/srv/both'])
-    b = fake(b'{"exit":0,"active_site":"b"}\n', name='b', roots=['/srv/both', f'{home.path}/b'])
+    fake(b'{"exit":0,"active_site":"a"}\n', name='a', mountpoint=f'{home.path}/a/mnt', roots=[BOTH])
+    b = fake(b'{"exit":0,"active_site":"b"}\n', name='b', roots=[BOTH, {'name': 'b', 'path': f'{home.path}/b'}])
     result = home.sitefs('status')
     assert result.code == 2 and f'--state {home.path}/a' in result.err and f'--state {home.path}/b' in result.err
     assert home.ok('status', '--json', '--state', home.path / 'a').json['active_site'] == 'a'

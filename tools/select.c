@@ -1,0 +1,342 @@
+/* Which representations and files a person means. */
+#include "tools/select.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "sync/base/path.h"
+#include "sync/dump.h"
+#include "tools/client.h"
+#include "tools/json.h"
+#include "tools/pathspec.h"
+#include "tools/setup.h"
+
+/* A PATH argument that names a place below a root of the active site. */
+struct place {
+	struct pathspec spec;
+	int root; /* of the active site; -1: pub: or repre: */
+	char *rel;
+};
+
+struct state {
+	const struct selection *selection;
+	select_fn *fn;
+	void *context;
+	const struct config_site *site;
+	struct place *places;
+	size_t n_places;
+	struct json *query;
+	int code; /* said already */
+};
+
+static void state_done(struct state *state)
+{
+	for (size_t i = 0; i < state->n_places; i++) {
+		pathspec_done(&state->places[i].spec);
+		free(state->places[i].rel);
+	}
+	free(state->places);
+	json_free(state->query);
+}
+
+/* ---- paths to places ---- */
+
+/* What follows ABOVE in PATH, without slash; NULL where it is not below. */
+static const char *rest_below(const char *path, const char *above)
+{
+	size_t len = above[1] ? strlen(above) : 0;
+
+	if (strncmp(path, above, len) != 0 || (path[len] && path[len] != '/'))
+		return NULL;
+	return path + len + (path[len] == '/');
+}
+
+static int find_name(const struct config_site *site, const char *name, size_t len)
+{
+	for (size_t i = 0; i < site->n_roots; i++)
+		if (strlen(site->roots[i].name) == len &&
+		    !strncmp(site->roots[i].name, name, len))
+			return (int)i;
+	return -1;
+}
+
+/* PATH in the mount of a running daemon of this site: the root's number and the rest, or NULL. */
+static const char *find_in_mount(const struct config_site *site,
+				 const struct daemon_facts *facts, const char *path,
+				 int *ret_root)
+{
+	const char *rest = facts->mountpoint ? rest_below(path, facts->mountpoint) : NULL;
+	size_t len;
+
+	if (!rest || strcmp(facts->active_site, site->name) != 0)
+		return NULL;
+	if (facts->only_root) {
+		*ret_root = find_name(site, facts->only_root, strlen(facts->only_root));
+		return *ret_root >= 0 ? rest : NULL;
+	}
+	len = strcspn(rest, "/");
+	*ret_root = find_name(site, rest, len);
+	return *ret_root >= 0 ? rest + len + (rest[len] == '/') : NULL;
+}
+
+static const char *find_in_roots(const struct config_site *site, const char *path,
+				 int *ret_root)
+{
+	for (size_t i = 0; i < site->n_roots; i++) {
+		_cleanup_(freep) char *real = realpath(site->roots[i].path, NULL);
+		const char *rest = rest_below(path, real ? real : site->roots[i].path);
+
+		*ret_root = (int)i;
+		if (rest)
+			return rest;
+	}
+	return NULL;
+}
+
+static int set_place(struct state *state, struct place *place, const char *path)
+{
+	struct daemon_facts *list = NULL;
+	const char *rest;
+	size_t n = 0;
+	int r;
+
+	rest = find_in_roots(state->site, path, &place->root);
+	if (!rest && client_list(&list, &n) == 0)
+		for (size_t i = 0; i < n && !rest; i++)
+			rest = find_in_mount(state->site, &list[i], path, &place->root);
+	daemon_list_free(list, n);
+	if (!rest)
+		return cli_fail(state->selection->cli, EXIT_NOT_OURS,
+				"%s is neither in a root of site '%s' nor in its mount",
+				path, state->site->name);
+	r = path_normalise(rest, &place->rel);
+	return r < 0 ? cli_fail(state->selection->cli, EXIT_FAILED, "out of memory") : 0;
+}
+
+static int add_place(struct state *state, const char *arg)
+{
+	struct cli *cli = state->selection->cli;
+	struct place *place = &state->places[state->n_places++];
+	_cleanup_(freep) char *absolute = NULL;
+	struct error error = { 0 };
+	int r;
+
+	place->root = -1;
+	r = pathspec_parse(arg, state->selection->frames, &place->spec, &error);
+	if (r < 0)
+		return cli_fail(cli, EXIT_USAGE, "%s", error_text(&error, r));
+	if (place->spec.kind == PATHSPEC_PUB || place->spec.kind == PATHSPEC_REPRE)
+		return 0;
+	if (place->spec.kind == PATHSPEC_SEQUENCE && place->spec.folder[0])
+		r = client_absolute(place->spec.folder, false, &absolute);
+	else if (place->spec.kind == PATHSPEC_SEQUENCE)
+		r = client_absolute(".", true, &absolute);
+	else
+		r = client_absolute(arg, false, &absolute);
+	if (r < 0)
+		return cli_fail(cli, EXIT_NOT_OURS, "%s: %s", arg, error_text(NULL, r));
+	return set_place(state, place, absolute);
+}
+
+static int add_places(struct state *state)
+{
+	struct cli *cli = state->selection->cli;
+	int code = 0;
+
+	state->places = calloc((size_t)cli->n_args + 1, sizeof(*state->places));
+	if (!state->places)
+		return cli_fail(cli, EXIT_FAILED, "out of memory");
+	for (int i = 0; i < cli->n_args && !code; i++)
+		code = add_place(state, cli->args[i]);
+	return code;
+}
+
+/* ---- matching ---- */
+
+static bool is_part(const char *wanted, const char *have)
+{
+	return !wanted || (have && !strcmp(wanted, have));
+}
+
+static bool names_document(const struct place *place, const struct doc *doc)
+{
+	const struct pathspec *spec = &place->spec;
+
+	if (spec->kind == PATHSPEC_REPRE)
+		return !strcmp(spec->repre, doc->id);
+	return spec->kind == PATHSPEC_PUB && !strcmp(spec->project, doc->project) &&
+	       is_part(spec->asset, doc->asset) && is_part(spec->subset, doc->subset) &&
+	       is_part(spec->version, doc->version) && is_part(spec->name, doc->name);
+}
+
+static bool names_file(const struct state *state, const struct place *place,
+		       const struct doc_file *file)
+{
+	const char *rest;
+
+	if (place->root < 0 || !file->root ||
+	    config_site_root(state->site, file->root) != place->root ||
+	    !path_is_below(file->rel, place->rel))
+		return false;
+	if (place->spec.kind == PATHSPEC_PATH)
+		return true;
+	rest = file->rel + strlen(place->rel);
+	rest += *rest == '/';
+	return !strchr(rest, '/') && pathspec_matches(&place->spec, rest);
+}
+
+static bool is_meant(const struct state *state, const struct doc *doc,
+		     const struct doc_file *file)
+{
+	if (!state->n_places)
+		return true;
+	for (size_t i = 0; i < state->n_places; i++)
+		if (names_document(&state->places[i], doc) ||
+		    names_file(state, &state->places[i], file))
+			return true;
+	return false;
+}
+
+/* ---- queries ---- */
+
+/* {"$numberInt": "10"} and its kin as extended JSON has them: equal to the plain number. */
+static bool is_number_like(const struct json *have, const struct json *wanted)
+{
+	const struct json *only = json_first(have);
+	_cleanup_(json_freep) struct json *number = NULL;
+	const char *text;
+
+	if (!json_is_object(have) || !only || strncmp(json_key(only), "$number", 7) != 0)
+		return false;
+	text = json_as_text(only);
+	return text && json_parse(text, strlen(text), &number, NULL) == 0 &&
+	       json_equal(number, wanted);
+}
+
+static bool is_equal(const struct json *have, const struct json *wanted)
+{
+	return json_equal(have, wanted) || is_number_like(have, wanted);
+}
+
+/* The value at the dotted PATH below HAVE; of a list, that of any element, as in MongoDB. */
+static bool matches_key(const struct json *have, const char *path,
+			const struct json *wanted)
+{
+	size_t len = strcspn(path, ".");
+	_cleanup_(freep) char *key = NULL;
+
+	if (json_is_array(have)) {
+		for (const struct json *p = json_first(have); p; p = json_next(p))
+			if (path[0] ? matches_key(p, path, wanted) : is_equal(p, wanted))
+				return true;
+		return !path[0] && is_equal(have, wanted);
+	}
+	if (!path[0])
+		return have && is_equal(have, wanted);
+	key = strndup(path, len);
+	have = key ? json_get(have, key) : NULL;
+	return have && matches_key(have, path[len] ? path + len + 1 : "", wanted);
+}
+
+static bool matches_query(const struct json *query, const void *bson, size_t len)
+{
+	_cleanup_(json_freep) struct json *doc = NULL;
+	_cleanup_(freep) char *text = NULL;
+	size_t n = 0;
+	FILE *file = open_memstream(&text, &n);
+	int r;
+
+	if (!file)
+		return false;
+	r = dump_write(file, DUMP_JSON, bson, len, NULL);
+	if (fclose(file) != 0 || r < 0 || json_parse(text, n, &doc, NULL) < 0)
+		return false;
+	for (const struct json *p = json_first(query); p; p = json_next(p))
+		if (!matches_key(doc, json_key(p), p))
+			return false;
+	return true;
+}
+
+/* ---- the walk ---- */
+
+static int visit(void *context, const char *project, const void *bson, size_t len)
+{
+	struct state *state = context;
+	_cleanup_(doc_freep) struct doc *doc = NULL;
+	_cleanup_(freep) size_t *files = NULL;
+	size_t n = 0;
+	int r;
+
+	if (state->query && !matches_query(state->query, bson, len))
+		return 0;
+	r = doc_parse(bson, len, project, &doc, NULL);
+	if (r != 0)
+		return r == -ENOMEM ? r : 0; /* one that nobody can read is none's */
+	files = calloc(doc->n_files + 1, sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	for (size_t i = 0; i < doc->n_files; i++)
+		if (!doc->files[i].refused && is_meant(state, doc, &doc->files[i]))
+			files[n++] = i;
+	return n ? state->fn(state->context, doc, files, n) : 0;
+}
+
+static int read_query(struct state *state)
+{
+	const char *text = state->selection->query;
+	struct error error = { 0 };
+	int r;
+
+	if (!text)
+		return 0;
+	r = json_parse(text, strlen(text), &state->query, &error);
+	if (r == 0 && !json_is_object(state->query))
+		r = error_set(&error, -EBADMSG, "no object");
+	if (r < 0)
+		return cli_fail(state->selection->cli, EXIT_USAGE,
+				"--query wants a JSON object like "
+				"{\"context.asset\": \"sh0010\"}: %s",
+				error_text(&error, r));
+	return 0;
+}
+
+static int check_forms(const struct selection *selection)
+{
+	int n = (selection->cli->n_args > 0) + (selection->query != NULL) +
+		selection->is_all;
+
+	if (n != 1)
+		return cli_fail(selection->cli, EXIT_USAGE,
+				"name PATH..., --query JSON or --project P --all: one of "
+				"them");
+	if (selection->is_all && !selection->project)
+		return cli_fail(selection->cli, EXIT_USAGE,
+				"--all is of one project: add --project P");
+	return 0;
+}
+
+int select_each(const struct selection *selection, select_fn *fn, void *context)
+{
+	_cleanup_(state_done) struct state state = {
+		.selection = selection,
+		.fn = fn,
+		.context = context,
+		.site = config_find_site(selection->config,
+					 selection->config->active_site),
+	};
+	struct store *store = selection->store;
+	int code, r;
+
+	code = check_forms(selection);
+	if (!code)
+		code = read_query(&state);
+	if (!code)
+		code = add_places(&state);
+	if (code)
+		return code;
+	r = store->ops->scan(store, selection->project, false, visit, &state);
+	if (r < 0)
+		return cli_fail(selection->cli, cli_store_exit(r),
+				"cannot read the store: %s", error_text(NULL, r));
+	return r;
+}
