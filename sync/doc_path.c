@@ -57,6 +57,16 @@ static size_t read_placeholder(const char *text, struct buf *name)
 	return *p == '}' ? (size_t)(p + 1 - text) : 0;
 }
 
+/* Slashes and "." components, which normalising drops: so that a key is read back as it was. */
+static size_t skip_nothings(const char *text)
+{
+	const char *p = text;
+
+	while (*p == '/' || (p[0] == '.' && p[1] == '/'))
+		p++;
+	return (size_t)(p - text);
+}
+
 /* Moves *text over all placeholders at its start: a doubled one is one. */
 static int take_root(const char **text, char **ret_root, char **ret_refused)
 {
@@ -67,16 +77,16 @@ static int take_root(const char **text, char **ret_root, char **ret_refused)
 		return refuse(ret_refused, "begins with a placeholder that is no {root}");
 	for (*text += len;; *text += len) {
 		_cleanup_(buf_done) struct buf again = { 0 };
-		size_t slashes = strspn(*text, "/");
+		size_t nothings = skip_nothings(*text);
 
-		len = read_placeholder(*text + slashes, &again);
+		len = read_placeholder(*text + nothings, &again);
 		if (root.has_failed || again.has_failed)
 			return -ENOMEM;
 		if (!len)
 			break;
 		if (strcmp(buf_str(&root), buf_str(&again)) != 0)
 			return refuse(ret_refused, "begins with two different roots");
-		len += slashes;
+		len += nothings;
 	}
 	if (root.len > PATH_COMPONENT_MAX)
 		return refuse(ret_refused, "has a root's name longer than 255 bytes");
