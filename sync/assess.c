@@ -280,6 +280,17 @@ void assessment_done(struct assessment *assessment)
 	*assessment = (struct assessment){ 0 };
 }
 
+bool assessment_has_action(const struct assessment *assessment)
+{
+	if (assessment->needs_rehash || !assessment->path.n_records)
+		return assessment->needs_rehash ||
+		       assessment->whole.action != ACT_NOTHING;
+	for (size_t i = 0; i < assessment->path.n_records; i++)
+		if (assessment->decisions[i].action != ACT_NOTHING)
+			return true;
+	return false;
+}
+
 static uint64_t mix(uint64_t seed, const void *data, size_t len)
 {
 	return XXH3_64bits_withSeed(data, len, seed);

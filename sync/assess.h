@@ -41,6 +41,8 @@ struct assessment {
 int assess(const struct assess_setup *setup, int root, const char *rel, int64_t stood_ms,
 	   struct assessment *ret);
 void assessment_done(struct assessment *assessment);
+/* Something is to be done or waited for. */
+bool assessment_has_action(const struct assessment *assessment);
 /* A number that changes when a record's entries or the disk file change. */
 uint64_t assessment_signature(const struct assessment *assessment);
 /* "PROJECT/REPRE/FILE" of a record, as stamps list it; allocated. */

@@ -64,7 +64,7 @@ void syncer_decide(struct engine *engine, int root, const char *rel)
 		if (assess(&setup, root, rel, 0, &assessment) < 0)
 			return;
 	}
-	if (!plan && assessment.whole.action != ACT_NOTHING) {
+	if (!plan && assessment_has_action(&assessment)) {
 		plan = plans_get(&engine->plans, root, rel);
 		if (plan)
 			plan->since_ms = now;
