@@ -43,6 +43,7 @@ struct index_node {
 		shown; /* of a folder: SHOWN_FILE where anything below is shown */
 	int64_t size; /* by the truth record, else by the listed object; -1 unknown; files */
 	int64_t mtime_ns; /* truth, else listed object, else hash, else id time; -1 unknown */
+	int64_t project; /* number of the one project that names it and all below; 0: several */
 };
 
 /* A site's entry of one record. */
@@ -92,7 +93,8 @@ struct index_path {
 };
 void index_path_done(struct index_path *path);
 
-/* What a writing call touched, so that it can be decided anew and the kernel be told. */
+/* What a writing call touched, so that it can be decided anew and the kernel be told: files, and folders
+ * that begin or cease to be shown. */
 typedef int index_touched_fn(void *context, int root, const char *rel);
 /* NAME is borrowed. A non-zero result ends the walk and is returned by it. */
 typedef int index_list_fn(void *context, const char *name, const struct index_node *node);
@@ -101,7 +103,7 @@ typedef int index_path_fn(void *context, int root, const char *rel);
 struct index_setup {
 	const char *path;            /* of the database file */
 	const char *store_identity;  /* store->ops->identity() */
-	const struct config *config; /* sites, roots, retry_cnt */
+	const struct config *config; /* sites, roots, retry_cnt; outlives the index */
 	bool is_partial_shown;       /* show_partial */
 };
 
@@ -119,7 +121,14 @@ int index_find(struct index *index, int root, const char *rel, struct index_node
  * unless ALL. INDEX_NONE where REL is no folder of the index. */
 int index_list(struct index *index, int root, const char *rel, const char *after,
 	       bool all, index_list_fn *fn, void *context);
-/* INDEX_NONE. End with index_path_done(). */
+/* The same for the shown ones, with the hashes of the file ids of every record that names a child (of
+ * a folder: none). HASHES are borrowed and unsorted. */
+typedef int index_hashes_fn(void *context, const char *name,
+			    const struct index_node *node, const uint64_t *hashes,
+			    size_t n);
+int index_list_hashes(struct index *index, int root, const char *rel, const char *after,
+		      index_hashes_fn *fn, void *context);
+/* INDEX_NONE. End with index_path_done(). A folder has no records: those that name it are refused. */
 int index_find_path(struct index *index, int root, const char *rel,
 		    struct index_path *ret);
 /* 64-bit hashes (index_file_hash) of every file id that any record at or below the path carries;
@@ -127,6 +136,12 @@ int index_find_path(struct index *index, int root, const char *rel,
 int index_file_hashes(struct index *index, int root, const char *rel, uint64_t **ret,
 		      size_t *ret_n);
 uint64_t index_file_hash(const char *file_id);
+/* The number under which nodes name a project. INDEX_NONE. */
+int index_find_project(struct index *index, const char *project, int64_t *ret);
+/* A record of that project names the path or something below it. 1 or 0. */
+int index_has_project(struct index *index, int root, const char *rel, int64_t project);
+/* Changes with each commit that changed something. */
+uint64_t index_generation(struct index *index);
 
 /* Paths of one kind, in id order, read in short slices (nothing is locked between). */
 enum index_select {
@@ -148,13 +163,16 @@ struct index_counts {
 	int64_t shown, awaited, failed, refused;
 };
 int index_count(struct index *index, struct index_counts *ret);
-/* Files and documents that take no part, with the reason; path is as in the document. */
+/* Files and documents that take no part, with the reason; path is as in the document, "" where the whole
+ * document is refused. */
 typedef int index_refused_fn(void *context, const char *project, const char *repre,
 			     const char *path, const char *reason);
 int index_each_refused(struct index *index, index_refused_fn *fn, void *context);
 
 /* ---- writing, sync thread ---- */
 
+/* A call that fails has done part of its work: index_rollback() is due then. Readers see what was
+ * committed. */
 int index_begin(struct index *index);
 int index_commit(struct index *index);
 void index_rollback(struct index *index);
@@ -172,6 +190,7 @@ int index_set_project(struct index *index, const char *project, bool is_inactive
 		      index_touched_fn *fn, void *context);
 int index_put_truth(struct index *index, const struct truth *truth, index_touched_fn *fn,
 		    void *context);
+/* INDEX_NONE where no record names the path: nothing is kept of it. */
 int index_put_object(struct index *index, int root, const char *rel,
 		     const struct index_object *object, index_touched_fn *fn,
 		     void *context);

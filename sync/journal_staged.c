@@ -127,16 +127,12 @@ int journal_staged_get(struct journal *journal, int root, const char *rel,
 	size_t n = 0;
 	int r;
 
-	r = db_pool_take(journal->readers, &loan);
-	if (r < 0)
-		return r;
-	/* One snapshot: blocks of a file that was put anew in between would be another's. */
-	r = db_exec(loan.db, "BEGIN");
+	/* Blocks of a file that was put anew in between would be another's. */
+	r = db_pool_take_snapshot(journal->readers, &loan);
 	if (r == 0)
 		r = read_staged(loan.db, root, rel, &staged);
 	if (r == 0)
 		r = read_blocks(loan.db, root, rel, &blocks, &n);
-	db_rollback(loan.db);
 	if (r)
 		return r;
 	*ret = staged;

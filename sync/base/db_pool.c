@@ -62,12 +62,30 @@ int db_pool_take(struct db_pool *pool, struct db_loan *ret)
 	return 0;
 }
 
+int db_pool_take_snapshot(struct db_pool *pool, struct db_loan *ret)
+{
+	DB_LOAN loan = { 0 };
+	int r = db_pool_take(pool, &loan);
+
+	if (r == 0)
+		r = db_run(loan.db, "BEGIN", "");
+	if (r < 0)
+		return r;
+	loan.is_snapshot = true;
+	*ret = loan;
+	loan = (struct db_loan){ 0 };
+	return 0;
+}
+
 void db_loan_done(struct db_loan *loan)
 {
 	struct db_pool *pool = loan->pool;
 	_cleanup_(db_freep) struct db *db = loan->db;
 
 	if (!db)
+		return;
+	/* Nothing was written, so nothing can fail; a connection that does is not lent again. */
+	if (loan->is_snapshot && db_run(db, "COMMIT", "") < 0)
 		return;
 	mutex_lock(&pool->lock);
 	if (pool->n_idle < MAX_IDLE)

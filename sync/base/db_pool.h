@@ -18,7 +18,10 @@ DEFINE_CLEANUP(struct db_pool *, db_pool_free);
 struct db_loan {
 	struct db_pool *pool;
 	struct db *db;
+	bool is_snapshot;
 };
 int db_pool_take(struct db_pool *pool, struct db_loan *ret);
+/* The same, and all that is read until the end of the loan was committed at one moment. */
+int db_pool_take_snapshot(struct db_pool *pool, struct db_loan *ret);
 void db_loan_done(struct db_loan *loan);
 #define DB_LOAN _cleanup_(db_loan_done) struct db_loan

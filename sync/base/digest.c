@@ -59,6 +59,20 @@ void hasher_take(struct hasher *hasher, struct digest *ret)
 	restart(hasher);
 }
 
+int hasher_peek(const struct hasher *hasher, struct digest *ret)
+{
+	_cleanup_(hasher_freep) struct hasher *copy = NULL;
+	int r = hasher_new(&copy);
+
+	if (r < 0)
+		return r;
+	if (!EVP_MD_CTX_copy_ex(copy->sha256, hasher->sha256) ||
+	    !EVP_MD_CTX_copy_ex(copy->md5, hasher->md5))
+		return -ENOMEM;
+	hasher_take(copy, ret);
+	return 0;
+}
+
 int digest_fd(int fd, int64_t offset, int64_t len, const bool *cancel, struct digest *ret,
 	      uint64_t *ret_len)
 {

@@ -26,6 +26,8 @@ DEFINE_CLEANUP(struct hasher *, hasher_free);
 void hasher_add(struct hasher *hasher, const void *data, size_t len);
 /* Ends the run; the hasher starts anew with the next addition. */
 void hasher_take(struct hasher *hasher, struct digest *ret);
+/* The digest so far; the run goes on. 0 or -ENOMEM. */
+int hasher_peek(const struct hasher *hasher, struct digest *ret);
 
 /* Digests LEN bytes of FD from OFFSET (LEN < 0: to the end) through pread; the number of bytes
  * read goes to ret_len if not NULL. *cancel (may be NULL) turning true ends it: -ECANCELED. */

@@ -1,0 +1,156 @@
+/* Operations on the bytes of an open file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "fs/fs.h"
+#include "fs/handle.h"
+#include "fs/reply.h"
+
+#define COPY_MAX ((size_t)64 << 20) /* per request: a worker is held meanwhile */
+
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+	     struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(size);
+
+	if (handle->hydration) {
+		stream_read(fs_of(req), req, handle, offset, size);
+		return;
+	}
+	/* RETRY: a short answer would be the end of the file */
+	buf.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY;
+	buf.buf[0].fd = handle->fd;
+	buf.buf[0].pos = offset;
+	fuse_reply_data(req, &buf, 0);
+}
+
+static ssize_t write_at(int fd, struct fuse_bufvec *in, off_t offset)
+{
+	struct fuse_bufvec out = FUSE_BUFVEC_INIT(fuse_buf_size(in));
+
+	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY;
+	out.buf[0].fd = fd;
+	out.buf[0].pos = offset;
+	return fuse_buf_copy(&out, in, 0);
+}
+
+/* The disk knows where the end is, also where somebody else appends. */
+static ssize_t append(int fd, struct fuse_bufvec *in)
+{
+	size_t size = fuse_buf_size(in);
+	struct fuse_bufvec memory = FUSE_BUFVEC_INIT(size);
+	_cleanup_(freep) char *data = malloc(size ? size : 1);
+	struct iovec iov = { .iov_base = data };
+	ssize_t n;
+
+	if (!data)
+		return -ENOMEM;
+	memory.buf[0].mem = data;
+	n = fuse_buf_copy(&memory, in, 0);
+	if (n < 0)
+		return n;
+	iov.iov_len = (size_t)n;
+	n = pwritev2(fd, &iov, 1, 0, RWF_APPEND);
+	return n < 0 ? -errno : n;
+}
+
+void fs_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t offset,
+		  struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+	ssize_t n;
+
+	/* before, so that a close that comes meanwhile tells the engine */
+	atomic_store(&handle->is_dirty, true);
+	/* a page of a mapping goes where it belongs, whatever the flags of the handle that brings it */
+	if (fi->flags & O_APPEND && !fi->writepage)
+		n = append(handle->fd, in);
+	else
+		n = write_at(handle->fd, in, offset);
+	if (n < 0)
+		reply_error(req, (int)n);
+	else
+		fuse_reply_write(req, (size_t)n);
+}
+
+void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+	int r = 0;
+
+	if (handle->fd >= 0)
+		r = datasync ? fdatasync(handle->fd) : fsync(handle->fd);
+	reply_error(req, r < 0 ? -errno : 0);
+}
+
+/* As FUSE has it: six parameters. */
+void fs_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+		  struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+	int r = 0;
+
+	if (handle->fd < 0) {
+		reply_error(req, -EBADF);
+		return;
+	}
+	atomic_store(&handle->is_dirty, true);
+	if (fallocate(handle->fd, mode, offset, length) < 0)
+		r = -errno;
+	reply_error(req, r);
+}
+
+/* A remote-only file is one extent: cp and tar must not take what is not here for holes. */
+static off_t seek_stream(const struct handle *handle, off_t offset, int whence)
+{
+	if (offset < 0 || offset >= handle->size)
+		return -ENXIO;
+	return whence == SEEK_DATA ? offset : handle->size;
+}
+
+void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+	      struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_of(fi);
+	off_t r;
+
+	if (handle->hydration) {
+		r = seek_stream(handle, offset, whence);
+	} else {
+		r = lseek(handle->fd, offset, whence);
+		r = r < 0 ? -errno : r;
+	}
+	if (r < 0)
+		reply_error(req, (int)r);
+	else
+		fuse_reply_lseek(req, r);
+}
+
+/* As FUSE has it: nine parameters. */
+void fs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+			struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
+			struct fuse_file_info *fi_out, size_t len, int flags)
+{
+	struct handle *in = handle_of(fi_in), *out = handle_of(fi_out);
+	ssize_t n;
+
+	if (in->fd < 0 || out->fd < 0) {
+		reply_error(req, -EXDEV);
+		return;
+	}
+	atomic_store(&out->is_dirty, true);
+	n = copy_file_range(in->fd, &off_in, out->fd, &off_out,
+			    len < COPY_MAX ? len : COPY_MAX, (unsigned)flags);
+	if (n < 0)
+		reply_error(req, -errno);
+	else
+		fuse_reply_write(req, (size_t)n);
+}

@@ -1,0 +1,272 @@
+/*
+ * Moving an object out of its place so that it stays recoverable.
+ *
+ * To replace one, the part is moved to the name that the old object will have, and the two are exchanged: one step, after
+ * which what came out is compared with what should have. File systems without RENAME_EXCHANGE (NFS, SMB, exFAT) get
+ * a second link (or copy) of the old object and a rename over it, under a lock against others who do the same.
+ */
+#include "providers/local_drive/keep.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "providers/local_drive/object.h"
+#include "sync/base/beneath.h"
+#include "sync/base/buf.h"
+#include "sync/base/clock.h"
+#include "sync/base/path.h"
+
+#define SUPERSEDED PRIVATE_FOLDER "/superseded"
+#define TRASH PRIVATE_FOLDER "/trash"
+#define LOCK_FILE PRIVATE_FOLDER "/remote-id" /* where there is one, it will do */
+#define NAMES 100 /* that many may be moved aside in one millisecond */
+
+/* The Ith name for what lay at PATH: the time, without the colons that some file systems refuse. */
+static char *name_aside(const char *dir, int i)
+{
+	char time[CLOCK_RFC3339_SIZE], *out = time;
+
+	clock_format(clock_wall_ms(), time);
+	for (const char *p = time; *p; p++) {
+		if (*p != ':')
+			*out++ = *p;
+	}
+	*out = '\0';
+	return i ? strf("%s/%s-%d", dir, time, i) : strf("%s/%s", dir, time);
+}
+
+static int link_beneath(int root_fd, const char *from, const char *to)
+{
+	_cleanup_(freep) char *from_dir = path_parent(from), *to_dir = path_parent(to);
+	_cleanup_(closep) int from_fd = -1, to_fd = -1;
+
+	if (!from_dir || !to_dir)
+		return -ENOMEM;
+	from_fd = beneath_open(root_fd, from_dir, O_PATH | O_DIRECTORY, 0);
+	if (from_fd < 0)
+		return from_fd;
+	to_fd = beneath_open(root_fd, to_dir, O_PATH | O_DIRECTORY, 0);
+	if (to_fd < 0)
+		return to_fd;
+	return linkat(from_fd, path_name(from), to_fd, path_name(to), 0) < 0 ? -errno : 0;
+}
+
+static int rename_beneath(int root_fd, const char *from, const char *to)
+{
+	return beneath_rename(root_fd, from, to, RENAME_NOREPLACE);
+}
+
+/* Gives FROM, by MOVE (a link or a rename), a free name in the folder of KIND for the visit's path. */
+static int move_aside(const struct visit *visit, const char *kind, const char *from,
+		      int (*move)(int root_fd, const char *from, const char *to),
+		      char **ret)
+{
+	_cleanup_(freep) char *dir = strf("%s/%s", kind, visit->path);
+	int r;
+
+	if (!dir)
+		return -ENOMEM;
+	r = beneath_mkdirs(visit->fd, dir, 0700, NULL);
+	for (int i = 0; r == 0 && i < NAMES; i++) {
+		_cleanup_(freep) char *to = name_aside(dir, i);
+
+		if (!to)
+			return -ENOMEM;
+		r = move(visit->fd, from, to);
+		if (r == 0)
+			*ret = steal(to);
+		if (r != -EEXIST)
+			return r;
+		r = 0;
+	}
+	return r < 0 ? r : -EEXIST;
+}
+
+static bool is_at(const struct visit *visit, const char *path, const struct stat *st)
+{
+	struct stat now;
+
+	return beneath_stat(visit->fd, path, &now) == 0 &&
+	       object_is_same_content(&now, st);
+}
+
+static int changed(const struct visit *visit)
+{
+	return visit_say(visit, PROVIDER_CHANGED, "was replaced by somebody else");
+}
+
+static int sync_both(const struct visit *visit, const char *aside)
+{
+	int r = beneath_sync_parent(visit->fd, aside);
+
+	if (r == 0)
+		r = beneath_sync_parent(visit->fd, visit->path);
+	return r < 0 ? visit_fault(visit, r, true, "sync the folder of") : 0;
+}
+
+/* ---- by exchange ---- */
+
+/* After an exchange that brought out something else: back. True where our part is where it was before. */
+static bool exchange_back(const struct visit *visit, const struct part *part,
+			  const char *aside)
+{
+	struct stat ours;
+
+	beneath_rename(visit->fd, aside, visit->path, RENAME_EXCHANGE);
+	/* a third hand may have been faster: then what lies aside is no part and stays there */
+	return fstat(part->fd, &ours) == 0 && is_at(visit, aside, &ours);
+}
+
+/* -EOPNOTSUPP where the file system cannot. */
+static int replace_by_exchange(const struct visit *visit, const struct stat *st,
+			       struct part *part)
+{
+	_cleanup_(freep) char *aside = NULL, *incoming = NULL;
+	int r = move_aside(visit, SUPERSEDED, part->path, rename_beneath, &aside);
+	bool is_ours = true;
+
+	if (r < 0)
+		return visit_fault(visit, r, true, "keep the old");
+	incoming = steal(part->path);
+	r = beneath_rename(visit->fd, aside, visit->path, RENAME_EXCHANGE);
+	if (r == 0 && is_at(visit, aside, st))
+		return sync_both(visit, aside);
+	if (r == 0) {
+		is_ours = exchange_back(visit, part, aside);
+		r = -ENOENT;
+	}
+	if (is_ours) {
+		if (rename_beneath(visit->fd, aside, incoming) == 0)
+			part->path = steal(incoming);
+		else
+			part->path = steal(aside);
+	}
+	if (r == -ENOENT)
+		return changed(visit);
+	if (r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP)
+		return -EOPNOTSUPP;
+	return visit_fault(visit, r, true, "replace");
+}
+
+/* ---- by link and rename ---- */
+
+static int write_copy(void *context, const void *data, size_t len, uint64_t offset)
+{
+	int *fd = context;
+
+	return fd_pwrite_all(*fd, data, len, (off_t)offset);
+}
+
+static int create_beneath(int root_fd, const char *from, const char *to)
+{
+	int fd = beneath_open(root_fd, to, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+/* For file systems without links. */
+static int copy_aside(const struct visit *visit, const struct stat *st, char **ret)
+{
+	_cleanup_(freep) char *aside = NULL;
+	_cleanup_(closep) int from_fd = -1, to_fd = -1;
+	struct stat opened;
+	int r = object_open(visit, NULL, &opened, &from_fd);
+
+	if (r != 0)
+		return r;
+	r = move_aside(visit, SUPERSEDED, visit->path, create_beneath, &aside);
+	if (r < 0)
+		return visit_fault(visit, r, true, "keep the old");
+	to_fd = beneath_open(visit->fd, aside, O_WRONLY, 0);
+	r = to_fd < 0 ? to_fd : 0;
+	if (r == 0)
+		r = object_read(visit, from_fd, 0, (uint64_t)opened.st_size, write_copy,
+				&to_fd);
+	if (r == 0)
+		r = object_check(visit, from_fd, st);
+	if (r == 0 && fsync(to_fd) < 0)
+		r = -errno;
+	if (r == 0)
+		*ret = steal(aside);
+	else
+		beneath_unlink(visit->fd, aside, 0);
+	return r < 0 && r != -ECANCELED ? visit_fault(visit, r, true, "keep the old") : r;
+}
+
+static int link_aside(const struct visit *visit, const struct stat *st, char **ret)
+{
+	_cleanup_(freep) char *aside = NULL;
+	int r = move_aside(visit, SUPERSEDED, visit->path, link_beneath, &aside);
+
+	if (r == -EPERM || r == -EOPNOTSUPP || r == -ENOSYS || r == -EMLINK ||
+	    r == -EINVAL)
+		return copy_aside(visit, st, ret);
+	if (r == -ENOENT)
+		return changed(visit);
+	if (r < 0)
+		return visit_fault(visit, r, true, "keep the old");
+	if (!is_at(visit, aside, st)) {
+		beneath_unlink(visit->fd, aside, 0);
+		return changed(visit);
+	}
+	*ret = steal(aside);
+	return 0;
+}
+
+/* Against others who replace in the same way, on any host: held for a few system calls. Without one where the
+ * file system knows no locks. */
+static int lock_replacing(const struct visit *visit)
+{
+	int fd = beneath_open(visit->fd, LOCK_FILE, O_RDWR | O_NONBLOCK, 0);
+
+	while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
+		;
+	return fd;
+}
+
+static int replace_by_rename(const struct visit *visit, const struct stat *st,
+			     struct part *part)
+{
+	_cleanup_(freep) char *aside = NULL;
+	_cleanup_(closep) int lock_fd = lock_replacing(visit);
+	int r;
+
+	if (!is_at(visit, visit->path, st))
+		return changed(visit);
+	r = link_aside(visit, st, &aside);
+	if (r != 0)
+		return r;
+	r = beneath_rename(visit->fd, part->path, visit->path, 0);
+	if (r < 0) {
+		beneath_unlink(visit->fd, aside, 0);
+		return visit_fault(visit, r, true, "replace");
+	}
+	free(steal(part->path));
+	return sync_both(visit, aside);
+}
+
+int keep_replace(const struct visit *visit, const struct stat *st, struct part *part)
+{
+	int r = replace_by_exchange(visit, st, part);
+
+	return r == -EOPNOTSUPP ? replace_by_rename(visit, st, part) : r;
+}
+
+int keep_trash(const struct visit *visit, const struct stat *st)
+{
+	_cleanup_(freep) char *aside = NULL;
+	int r = move_aside(visit, TRASH, visit->path, rename_beneath, &aside);
+
+	if (r == -ENOENT)
+		return visit_fault(visit, r, false, "move into the trash");
+	if (r < 0)
+		return visit_fault(visit, r, true, "move into the trash");
+	if (is_at(visit, aside, st))
+		return sync_both(visit, aside);
+	rename_beneath(visit->fd, aside, visit->path);
+	return changed(visit);
+}

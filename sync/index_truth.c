@@ -1,0 +1,224 @@
+/* Facts beside the documents: truth records, objects seen at the remote, whether a project is active. */
+#include <errno.h>
+#include <string.h>
+
+#include "sync/columns.h"
+#include "sync/index_private.h"
+
+int read_truth(struct db *db, int64_t project, const char *key, struct truth *ret)
+{
+	_cleanup_(truth_done) struct truth truth = { 0 };
+	DB_ROWS *stmt = NULL;
+	int r = db_query(db, &stmt,
+			 "SELECT size, mtime, sha256, md5, remotes FROM truth"
+			 " WHERE project=? AND key=?",
+			 "is", project, key);
+
+	if (r == 0)
+		r = db_step(stmt);
+	if (r <= 0)
+		return r < 0 ? r : INDEX_NONE;
+	truth.size = db_int(stmt, 0);
+	truth.mtime_ns = db_int(stmt, 1);
+	column_digest(stmt, 2, &truth.digest);
+	r = column_remotes(stmt, 4, &truth);
+	if (r < 0)
+		return r;
+	*ret = truth;
+	truth = (struct truth){ 0 };
+	return 0;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_same_digest(const struct digest *a, const struct digest *b)
+{
+	return a->has_sha256 == b->has_sha256 && a->has_md5 == b->has_md5 &&
+	       !digest_differs(a, b);
+}
+
+static bool is_same_truth(const struct truth *a, const struct truth *b)
+{
+	if (a->size != b->size || a->mtime_ns != b->mtime_ns ||
+	    a->n_remotes != b->n_remotes || !is_same_digest(&a->digest, &b->digest))
+		return false;
+	for (size_t i = 0; i < a->n_remotes; i++) {
+		const struct truth_remote *x = &a->remotes[i];
+		const struct truth_remote *y = &b->remotes[i];
+
+		if (!is_same_text(x->site, y->site) || !is_same_text(x->id, y->id) ||
+		    !is_same_text(x->revision, y->revision))
+			return false;
+	}
+	return true;
+}
+
+static int write_truth(struct index *index, int64_t project, const struct truth *truth)
+{
+	_cleanup_(buf_done) struct buf remotes = { 0 };
+	int r = pack_remotes(&remotes, truth);
+
+	if (r < 0)
+		return r;
+	index->has_written = true;
+	return db_run(index->db,
+		      "INSERT OR REPLACE INTO truth VALUES(?, ?, ?, ?, ?, ?, ?)",
+		      "isii" DIGEST_TYPES "b", project, truth->key, truth->size,
+		      truth->mtime_ns, DIGEST_BIND(&truth->digest),
+		      (const void *)remotes.data, remotes.len);
+}
+
+/* INDEX_NONE where no document names that file, or under another project. */
+static int find_node_of(struct index *index, int64_t project, const char *key,
+			struct node **ret)
+{
+	_cleanup_(freep) char *name = NULL, *rel = NULL, *refused = NULL;
+	DB_ROWS *stmt = NULL;
+	int root;
+	int r = doc_path_parse(key, &name, &rel, &refused);
+
+	if (r < 0 || !name)
+		return r == -ENOMEM ? r : INDEX_NONE;
+	root = index->active ? config_site_root(index->active, name) : -1;
+	if (root < 0)
+		return INDEX_NONE;
+	r = tree_find(index, root, rel, ret);
+	if (r)
+		return r;
+	r = db_query(index->db, &stmt,
+		     "SELECT 1 FROM record r JOIN repre p ON p.id=r.repre"
+		     " WHERE r.node=? AND p.project=? AND coalesce(r.key, r.path)=?",
+		     "iis", (*ret)->id, project, key);
+	if (r == 0)
+		r = db_step(stmt);
+	return r > 0 ? 0 : r < 0 ? r : INDEX_NONE;
+}
+
+int index_put_truth(struct index *index, const struct truth *truth, index_touched_fn *fn,
+		    void *context)
+{
+	_cleanup_(truth_done) struct truth old = { 0 };
+	struct node *node = NULL;
+	int64_t project;
+	int r = put_project(index, truth->project, true, &project);
+
+	if (r == 0)
+		r = read_truth(index->db, project, truth->key, &old);
+	if (r == 0 && is_same_truth(&old, truth))
+		return 0;
+	if (r >= 0)
+		r = write_truth(index, project, truth);
+	if (r == 0)
+		r = find_node_of(index, project, truth->key, &node);
+	if (r == 0)
+		r = work_add_node(index, node, true);
+	return index_judge(index, r < 0 ? r : work_settle(index, fn, context));
+}
+
+/* ---- objects ---- */
+
+static int is_same_object(struct index *index, int64_t node,
+			  const struct index_object *object)
+{
+	DB_ROWS *stmt = NULL;
+	int r = db_query(index->db, &stmt,
+			 "SELECT state, ident, revision, document, size, mtime"
+			 " FROM object WHERE node=?",
+			 "i", node);
+
+	if (r == 0)
+		r = db_step(stmt);
+	if (r <= 0)
+		return r;
+	return db_int(stmt, 0) == (int64_t)object->state &&
+	       is_same_text(db_text(stmt, 1), object->id) &&
+	       is_same_text(db_text(stmt, 2), object->revision) &&
+	       is_same_text(db_text(stmt, 3), object->document_id) &&
+	       db_int(stmt, 4) == object->size && db_int(stmt, 5) == object->mtime_ns;
+}
+
+/* When it was seen is always noted; a node that was only seen again is not told of. */
+int index_put_object(struct index *index, int root, const char *rel,
+		     const struct index_object *object, index_touched_fn *fn,
+		     void *context)
+{
+	struct node *node;
+	int is_same;
+	int r = tree_find(index, root, rel, &node);
+
+	if (r || node_is_folder(node))
+		return r < 0 ? index_judge(index, r) : INDEX_NONE;
+	is_same = is_same_object(index, node->id, object);
+	if (is_same < 0)
+		return index_judge(index, is_same);
+	index->has_written = true;
+	r = db_run(index->db,
+		   "INSERT OR REPLACE INTO object VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+		   "iisssiii", node->id, (int64_t)object->state, object->id,
+		   object->revision, object->document_id, object->size, object->mtime_ns,
+		   object->seen_ms);
+	if (r == 0 && !is_same)
+		r = work_add_node(index, node, true);
+	return index_judge(index, r < 0 ? r : work_settle(index, fn, context));
+}
+
+/* ---- projects ---- */
+
+static int set_inactive(struct index *index, int64_t project, bool is_inactive)
+{
+	int r = db_run(
+		index->db,
+		"UPDATE project SET is_inactive=?1 WHERE id=?2 AND is_inactive<>?1", "ii",
+		(int64_t)is_inactive, project);
+
+	if (r < 0)
+		return r;
+	index->has_written |= db_changes(index->db) > 0;
+	return db_changes(index->db) > 0;
+}
+
+/* Slices, as there may be a million and the cache of nodes is to stay small. */
+static int touch_project(struct index *index, int64_t project, int64_t *after, bool *more)
+{
+	DB_ROWS *stmt = NULL;
+	int r = db_query(index->db, &stmt,
+			 "SELECT DISTINCT r.node FROM record r JOIN repre p"
+			 " ON p.id=r.repre WHERE r.node>? AND p.project=?"
+			 " ORDER BY r.node LIMIT 1000",
+			 "ii", *after, project);
+
+	*more = false;
+	while (r == 0 && (r = db_step(stmt)) > 0) {
+		struct node *node;
+
+		*more = true;
+		*after = db_int(stmt, 0);
+		r = tree_load(index, *after, &node);
+		if (r == 0)
+			r = work_add_node(index, node, true);
+		else if (r == INDEX_NONE)
+			r = -EUCLEAN;
+	}
+	return r;
+}
+
+int index_set_project(struct index *index, const char *project, bool is_inactive,
+		      index_touched_fn *fn, void *context)
+{
+	int64_t id, after = 0;
+	bool more;
+	int r = put_project(index, project, true, &id);
+
+	if (r == 0)
+		r = set_inactive(index, id, is_inactive);
+	more = r > 0;
+	while (r >= 0 && more) {
+		r = touch_project(index, id, &after, &more);
+		if (r == 0)
+			r = work_settle(index, fn, context);
+	}
+	return index_judge(index, r < 0 ? r : 0);
+}

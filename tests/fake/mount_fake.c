@@ -1,0 +1,168 @@
+/*
+ * mount_fake: a mount of fs over the scripted engine, driven by lines on standard input. Each command is answered by
+ * lines on standard output, the last of them "ok" or "error: ...".
+ *
+ *   mount_fake [-r] [-a] [-R NAME] MOUNTPOINT NAME=FOLDER...
+ *
+ *   put ROOT REL SIZE MTIME_NS SOURCE   failed ROOT REL        drop ROOT REL      generate ROOT FOLDER N
+ *   complete ROOT REL                   evict ROOT REL         learn ROOT REL     spoil ROOT REL
+ *   hold   release   waiting            log                    stop
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/mount.h"
+#include "tests/fake/engine_fake.h"
+
+#define WORDS_MAX 8
+
+static void *run(void *context)
+{
+	return (void *)(intptr_t)mount_run(context);
+}
+
+static void say_log(struct engine *engine)
+{
+	_cleanup_(buf_done) struct buf log = { 0 };
+
+	fake_log(engine, &log);
+	fputs(buf_str(&log), stdout);
+}
+
+static int number(const char *text)
+{
+	return (int)strtol(text, NULL, 10);
+}
+
+/* Commands with a path. */
+static int do_named(struct engine *engine, char **words, size_t n)
+{
+	int root = number(words[1]);
+	const char *rel = words[2];
+	struct fake_file file = { .root = root, .rel = rel };
+
+	if (strcmp(words[0], "put") == 0 && n == 6) {
+		file.size = strtoll(words[3], NULL, 10);
+		file.mtime_ns = strtoll(words[4], NULL, 10);
+		file.source = words[5];
+		fake_put(engine, &file);
+	} else if (strcmp(words[0], "failed") == 0) {
+		file.is_failed = true;
+		file.size = 10;
+		fake_put(engine, &file);
+	} else if (strcmp(words[0], "drop") == 0) {
+		fake_drop(engine, root, rel);
+	} else if (strcmp(words[0], "generate") == 0 && n == 4) {
+		fake_generate(engine, root, rel, (size_t)number(words[3]));
+	} else if (strcmp(words[0], "complete") == 0) {
+		return fake_complete(engine, root, rel);
+	} else if (strcmp(words[0], "evict") == 0) {
+		return fake_evict(engine, root, rel);
+	} else if (strcmp(words[0], "learn") == 0) {
+		fake_learn(engine, root, rel);
+	} else if (strcmp(words[0], "spoil") == 0) {
+		fake_spoil(engine, root, rel);
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int do_command(struct engine *engine, char **words, size_t n)
+{
+	if (strcmp(words[0], "hold") == 0)
+		fake_hold(engine, true);
+	else if (strcmp(words[0], "release") == 0)
+		fake_hold(engine, false);
+	else if (strcmp(words[0], "waiting") == 0)
+		printf("%zu\n", fake_waiting(engine));
+	else if (strcmp(words[0], "log") == 0)
+		say_log(engine);
+	else if (n >= 3)
+		return do_named(engine, words, n);
+	else
+		return -EINVAL;
+	return 0;
+}
+
+/* Words are parted by tabs, so that names may have spaces. True: go on. */
+static bool do_line(struct engine *engine, char *line)
+{
+	char *words[WORDS_MAX], *word;
+	size_t n = 0;
+	int r;
+
+	line[strcspn(line, "\n")] = '\0';
+	while (n < WORDS_MAX && (word = strsep(&line, "\t")))
+		words[n++] = word;
+	if (strcmp(words[0], "stop") == 0)
+		return false;
+	r = do_command(engine, words, n);
+	if (r < 0)
+		printf("error: %s\n", strerror(-r));
+	else
+		puts("ok");
+	fflush(stdout);
+	return true;
+}
+
+static int serve(struct engine *engine, struct mount_setup *setup)
+{
+	_cleanup_(mount_freep) struct mount *mount = NULL;
+	_cleanup_(freep) char *line = NULL;
+	struct error error = { 0 };
+	size_t room = 0;
+	pthread_t thread;
+	void *result;
+	int r = mount_clear_stale(setup->mountpoint, &error);
+
+	if (r == 0)
+		r = mount_new(setup, &mount, &error);
+	if (r < 0) {
+		fprintf(stderr, "mount_fake: %s\n", error_text(&error, r));
+		return 1;
+	}
+	if (pthread_create(&thread, NULL, run, mount) != 0)
+		return 1;
+	puts("ok");
+	fflush(stdout);
+	while (getline(&line, &room, stdin) > 0 && do_line(engine, line))
+		;
+	/* whoever waits for bytes has to be answered for a clean unmount */
+	mount_stop(mount);
+	pthread_join(thread, &result);
+	return result ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct mount_setup setup = { 0 };
+	struct fake_setup roots = { 0 };
+	int option, code;
+
+	while ((option = getopt(argc, argv, "raR:")) != -1) {
+		setup.is_read_only |= option == 'r';
+		setup.is_shared |= option == 'a';
+		if (option == 'R')
+			setup.root = optarg;
+	}
+	if (argc - optind < 2 || argc - optind > 1 + FAKE_ROOTS_MAX)
+		return 2;
+	setup.mountpoint = argv[optind++];
+	for (; optind < argc; optind++) {
+		char *equals = strchr(argv[optind], '=');
+
+		if (!equals)
+			return 2;
+		*equals = '\0';
+		roots.names[roots.n_roots] = argv[optind];
+		roots.paths[roots.n_roots++] = equals + 1;
+	}
+	setup.engine = fake_new(&roots);
+	code = serve(setup.engine, &setup);
+	fake_free(setup.engine);
+	return code;
+}
