@@ -61,7 +61,8 @@ def say(configuration, step, result, seconds):
 def tail(path):
     with open(path, encoding='utf-8', errors='replace') as file:
         lines = [line for line in file.read().rstrip().split('\n') if not re.match(r'\[\d+/\d+\] ', line)]
-    for line in lines[-TAIL:]:
+    first = next((i for i, line in enumerate(lines) if line.startswith('FAILED:')), len(lines) - TAIL)
+    for line in lines[max(first, 0):][:TAIL]:
         print('    ' + line)
     print(f'    (all of it: {os.path.relpath(path, ROOT)})', flush=True)
 
@@ -87,7 +88,7 @@ def build(name, compiler, options):
     if not os.path.exists(os.path.join(folder, 'build.ninja')):
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        setup = run_step(name, 'set up', ['meson', 'setup', folder, ROOT, '-Dwerror=true', *options],
+        setup = run_step(name, 'set up', ['meson', 'setup', folder, ROOT, '-Dwerror=true', '-Db_colorout=never', *options],
                          os.path.join(BUILD, f'{name}-setup.log'), {**os.environ, 'CC': compiler})
         if setup.failed:
             return setup
