@@ -203,7 +203,7 @@ static int choose(struct client *client, struct found *found)
 		choose_by_state(found, cli->state_dir);
 		return found->chosen ? 0 : say_none(cli);
 	}
-	if (!found->n)
+	if (!found->n || !found->list)
 		return say_none(cli);
 	if (is_path(first))
 		choose_by_path(found, first);

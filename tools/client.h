@@ -41,7 +41,7 @@ int client_ask(struct client *client, const char *verb, client_item_fn *fn, void
 	       struct json **ret) _must_check_;
 
 /* Every daemon that may be asked: the user's own and the machine's. For the caller to end with daemon_list_free(). */
-int client_list(struct daemon_facts **ret, size_t *ret_n);
+int client_list(struct daemon_facts **list, size_t *n);
 /* Prints the last line of an answer as --json has it: without "exit" and "error". JSON is changed. An exit code. */
 int client_print(struct cli *cli, struct json *json);
 

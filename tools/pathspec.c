@@ -72,8 +72,8 @@ static int parse_frames(const char *text, size_t len, struct frames *ret)
 		if (*p != ',')
 			return -EINVAL;
 	}
-	*ret = frames;
-	frames = (struct frames){ 0 };
+	ret->n = frames.n;
+	ret->ranges = steal(frames.ranges);
 	return 0;
 }
 

@@ -126,7 +126,7 @@ char *runtime_name(const char *state_dir)
 		bool is_plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
 				(*p >= '0' && *p <= '9') || *p == '-' || *p == '_';
 
-		buf_addc(&name, is_plain ? *p : '_');
+		buf_addf(&name, "%c", is_plain ? *p : '_');
 	}
 	buf_addf(&name, "-%08x", hash);
 	return buf_take(&name);

@@ -168,7 +168,7 @@ static int add_frame(struct group *group, int64_t number)
 		last->last = number;
 		return 0;
 	}
-	if (group->n_ranges == group->cap) {
+	if (!group->ranges || group->n_ranges == group->cap) {
 		size_t cap = group->cap ? group->cap * 2 : 4;
 		struct range *ranges = reallocarray(group->ranges, cap, sizeof(*ranges));
 

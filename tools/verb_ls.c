@@ -26,7 +26,7 @@ struct listing {
 	struct cli *cli;
 	const char *base; /* paths are shown relative to this one */
 	struct fold *fold;
-	struct table *table;
+	struct table *table; /* borrowed while rows are added */
 	bool is_begun;
 };
 
@@ -97,6 +97,7 @@ static int add_row(void *context, const struct fold_line *line)
 static int print_listing(struct listing *listing)
 {
 	static const char *const head[] = { "STATE", "FILES", "SIZE", "NAME" };
+	_cleanup_(table_freep) struct table *table = NULL;
 
 	if (listing->cli->is_json) {
 		if (!listing->is_begun)
@@ -104,9 +105,11 @@ static int print_listing(struct listing *listing)
 		printf("]}\n");
 		return EXIT_DONE;
 	}
-	if (table_new("lrrl", head, &listing->table) < 0 ||
-	    fold_each(listing->fold, add_row, listing) < 0 ||
-	    table_print(listing->table, stdout) < 0)
+	if (table_new("lrrl", head, &table) < 0)
+		return cli_fail(listing->cli, EXIT_FAILED, "out of memory");
+	listing->table = table;
+	if (fold_each(listing->fold, add_row, listing) < 0 ||
+	    table_print(table, stdout) < 0)
 		return cli_fail(listing->cli, EXIT_FAILED, "out of memory");
 	return EXIT_DONE;
 }
@@ -116,7 +119,6 @@ static int run(struct cli *cli, const void *context)
 	const struct options *options = context;
 	_cleanup_(client_done) struct client client = { .fd = -1 };
 	_cleanup_(fold_freep) struct fold *fold = NULL;
-	_cleanup_(table_freep) struct table *table = NULL;
 	_cleanup_(freep) char *here = realpath(".", NULL);
 	struct listing listing = { .cli = cli };
 	int r, code;
@@ -133,7 +135,6 @@ static int run(struct cli *cli, const void *context)
 	if (code && !listing.is_begun)
 		return code;
 	r = print_listing(&listing);
-	table = listing.table;
 	return code ? code : r;
 }
 
