@@ -257,19 +257,25 @@ bool pathspec_matches(const struct pathspec *spec, const char *name)
 {
 	size_t len = strlen(name), before = strlen(spec->prefix),
 	       after = strlen(spec->suffix);
-	size_t digits;
-	const char *p = name + before;
+	char digits[WIDTH_MAX + 2]; /* with a sign */
+	const char *p = digits;
 	int64_t number;
+	size_t n;
 
 	if (len <= before + after || strncmp(name, spec->prefix, before) != 0 ||
 	    strcmp(name + len - after, spec->suffix) != 0)
 		return false;
-	digits = len - before - after;
-	if (!take_number(&p, &number) || p != name + len - after)
+	/* what follows the number may begin with a digit too */
+	n = len - before - after;
+	if (n >= sizeof(digits))
+		return false;
+	memcpy(digits, name + before, n);
+	digits[n] = '\0';
+	if (!take_number(&p, &number) || *p)
 		return false;
 	/* as printf: a number that is longer than the padding has none */
-	if (spec->width && digits != (size_t)spec->width &&
-	    (digits < (size_t)spec->width || name[before] == '0'))
+	if (spec->width && n != (size_t)spec->width &&
+	    (n < (size_t)spec->width || digits[0] == '0'))
 		return false;
 	return frames_contain(&spec->frames, number);
 }

@@ -8,6 +8,7 @@
 #include "sync/dump.h"
 #include "tools/client.h"
 #include "tools/json.h"
+#include "tools/locate.h"
 #include "tools/pathspec.h"
 #include "tools/setup.h"
 
@@ -41,75 +42,14 @@ static void state_done(struct state *state)
 
 /* ---- paths to places ---- */
 
-/* What follows ABOVE in PATH, without slash; NULL where it is not below. */
-static const char *rest_below(const char *path, const char *above)
-{
-	size_t len = above[1] ? strlen(above) : 0;
-
-	if (strncmp(path, above, len) != 0 || (path[len] && path[len] != '/'))
-		return NULL;
-	return path + len + (path[len] == '/');
-}
-
-static int find_name(const struct config_site *site, const char *name, size_t len)
-{
-	for (size_t i = 0; i < site->n_roots; i++)
-		if (strlen(site->roots[i].name) == len &&
-		    !strncmp(site->roots[i].name, name, len))
-			return (int)i;
-	return -1;
-}
-
-/* PATH in the mount of a running daemon of this site: the root's number and the rest, or NULL. */
-static const char *find_in_mount(const struct config_site *site,
-				 const struct daemon_facts *facts, const char *path,
-				 int *ret_root)
-{
-	const char *rest = facts->mountpoint ? rest_below(path, facts->mountpoint) : NULL;
-	size_t len;
-
-	if (!rest || strcmp(facts->active_site, site->name) != 0)
-		return NULL;
-	if (facts->only_root) {
-		*ret_root = find_name(site, facts->only_root, strlen(facts->only_root));
-		return *ret_root >= 0 ? rest : NULL;
-	}
-	len = strcspn(rest, "/");
-	*ret_root = find_name(site, rest, len);
-	return *ret_root >= 0 ? rest + len + (rest[len] == '/') : NULL;
-}
-
-static const char *find_in_roots(const struct config_site *site, const char *path,
-				 int *ret_root)
-{
-	for (size_t i = 0; i < site->n_roots; i++) {
-		_cleanup_(freep) char *real = realpath(site->roots[i].path, NULL);
-		const char *rest = rest_below(path, real ? real : site->roots[i].path);
-
-		*ret_root = (int)i;
-		if (rest)
-			return rest;
-	}
-	return NULL;
-}
-
 static int set_place(struct state *state, struct place *place, const char *path)
 {
-	struct daemon_facts *list = NULL;
-	const char *rest;
-	size_t n = 0;
-	int r;
+	int r = locate(state->selection->config, path, &place->root, &place->rel);
 
-	rest = find_in_roots(state->site, path, &place->root);
-	if (!rest && client_list(&list, &n) == 0)
-		for (size_t i = 0; i < n && !rest; i++)
-			rest = find_in_mount(state->site, &list[i], path, &place->root);
-	daemon_list_free(list, n);
-	if (!rest)
+	if (r == -ENOENT)
 		return cli_fail(state->selection->cli, EXIT_NOT_OURS,
 				"%s is neither in a root of site '%s' nor in its mount",
 				path, state->site->name);
-	r = path_normalise(rest, &place->rel);
 	return r < 0 ? cli_fail(state->selection->cli, EXIT_FAILED, "out of memory") : 0;
 }
 

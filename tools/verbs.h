@@ -14,6 +14,7 @@ extern const struct verb verb_import;
 extern const struct verb verb_info;
 extern const struct verb verb_init;
 extern const struct verb verb_ls;
+extern const struct verb verb_publish;
 extern const struct verb verb_restore;
 extern const struct verb verb_retry;
 extern const struct verb verb_scan;

@@ -102,6 +102,8 @@ static void test_sequences_match(void **state)
 		{ "/a/b.[0001-0010,0020].exr", NULL, "b.0020.exr", true },
 		{ "/a/b.[0001-0010,0020].exr", NULL, "b.0011.exr", false },
 		{ "/a/b.<UDIM>.tx", NULL, "b.1001.tx", true },
+		{ "/a/b.####0.exr", NULL, "b.10010.exr", true },
+		{ "/a/b.####.exr", NULL, "b.12345678901234567.exr", false },
 		{ "/a/b.$F4.bgeo.sc", NULL, "b.0099.bgeo.sc", true },
 	};
 
