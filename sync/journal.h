@@ -165,9 +165,12 @@ int journal_rename(struct journal *journal, int root, const char *from, const ch
 int journal_alias_resolve(struct journal *journal, int root, const char *rel, char **ret);
 /* From memory: REL itself is the target of a rename. */
 bool journal_alias_has(struct journal *journal, int root, const char *rel);
-/* From memory: REL lies under a renamed folder, which shows HASH there. */
+/* From memory: REL lies under a renamed folder, which shows HASH there; or took it along at least, whatever
+ * was removed since. */
 bool journal_alias_shows(struct journal *journal, int root, const char *rel,
 			 uint64_t hash);
+bool journal_alias_covers(struct journal *journal, int root, const char *rel,
+			  uint64_t hash);
 /* From memory: names directly below folder REL that exist only through a rename (its target, or a
  * folder on the way to one). */
 int journal_alias_list(struct journal *journal, int root, const char *rel,

@@ -421,6 +421,12 @@ bool journal_alias_has(struct journal *journal, int root, const char *rel)
 	return has;
 }
 
+static bool covers(const struct alias *alias, uint64_t hash)
+{
+	return alias &&
+	       (!alias->n_hashes || hashes_have(alias->hashes, alias->n_hashes, hash));
+}
+
 static bool shows_locked(struct journal *journal, int root, const char *rel,
 			 uint64_t hash) REQUIRES(&journal->lock)
 {
@@ -429,8 +435,7 @@ static bool shows_locked(struct journal *journal, int root, const char *rel,
 	size_t top = alias ? strlen(alias->to) : 0;
 	bool is_here = true;
 
-	if (!alias ||
-	    (alias->n_hashes && !hashes_have(alias->hashes, alias->n_hashes, hash)))
+	if (!covers(alias, hash))
 		return false;
 	for (;;) {
 		const struct whiteout *w =
@@ -457,6 +462,17 @@ bool journal_alias_shows(struct journal *journal, int root, const char *rel,
 	shows = shows_locked(journal, root, rel, hash);
 	mutex_unlock(&journal->lock);
 	return shows;
+}
+
+bool journal_alias_covers(struct journal *journal, int root, const char *rel,
+			  uint64_t hash)
+{
+	bool does;
+
+	mutex_lock(&journal->lock);
+	does = covers(nearest(&journal->aliases, root, rel, strlen(rel)), hash);
+	mutex_unlock(&journal->lock);
+	return does;
 }
 
 struct names {

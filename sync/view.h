@@ -24,7 +24,8 @@ struct view_node {
 	int64_t mtime_ns; /* -1: unknown */
 	uint64_t
 		ino; /* synthetic: top bit set, by root and index path; also the st_ino that the
-			      completed file keeps */
+			      completed file keeps. Of a renamed folder by its own path: it may lie
+			      below the index path that it shows */
 };
 
 /* CHANGED (any thread, no lock held) hears of each path whose record or name a person changed. */
