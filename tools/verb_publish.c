@@ -70,7 +70,7 @@ static int in_root(struct paths *paths, const char *arg, char **ret)
 	const struct config_site *site =
 		config_find_site(paths->config, paths->config->active_site);
 	_cleanup_(freep) char *absolute = NULL, *rel = NULL;
-	int root, r;
+	int root = 0, r;
 
 	r = client_absolute(arg[0] ? arg : ".", false, &absolute);
 	if (r == 0)
