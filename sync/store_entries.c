@@ -49,20 +49,24 @@ static void place_read(struct store_place *place, const char *doc,
 	}
 }
 
-/* Does the file bear the id, the path? */
+/* Does the file bear the id, the path? Of two fields of one name the first counts, as in doc_parse(). */
 static void file_compare(const struct bson_walk *file, const struct store_wanted *wanted,
 			 bool *ret_id, bool *ret_path)
 {
+	bool has_id = false, has_path = false;
 	struct bson_walk walk;
 
 	*ret_id = !wanted->id;
 	*ret_path = !wanted->path;
 	bson_walk_enter(file, &walk);
 	while (bson_walk_next(&walk)) {
-		if (wanted->id && strcmp(walk.key, "_id") == 0)
-			*ret_id = is_id(&walk, wanted->id);
-		else if (wanted->path && strcmp(walk.key, "path") == 0)
-			*ret_path = is_text(bson_get_text(&walk.it), wanted->path);
+		if (strcmp(walk.key, "_id") == 0 && !has_id) {
+			has_id = true;
+			*ret_id |= wanted->id && is_id(&walk, wanted->id);
+		} else if (strcmp(walk.key, "path") == 0 && !has_path) {
+			has_path = true;
+			*ret_path |= is_text(bson_get_text(&walk.it), wanted->path);
+		}
 	}
 }
 
@@ -112,8 +116,10 @@ int store_place_find(const struct buf *doc, const struct store_wanted *wanted,
 		return STORE_GONE;
 	bson_walk_init(&walk, doc->data, doc->len);
 	while (bson_walk_next(&walk))
-		if (bson_walk_is(&walk, BSON_TYPE_ARRAY, "files"))
-			return place_find_in(doc, &walk, wanted, ret);
+		if (strcmp(walk.key, "files") == 0)
+			break;
+	if (bson_walk_is(&walk, BSON_TYPE_ARRAY, "files"))
+		return place_find_in(doc, &walk, wanted, ret);
 	return STORE_GONE;
 }
 
