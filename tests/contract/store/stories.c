@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "sync/base/clock.h"
 #include "tests/contract/store/stage.h"
 #include "tests/contract/store/stories.h"
 
@@ -464,14 +465,20 @@ static void test_feed_hears_other_processes(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		_cleanup_(freep) char *token = NULL, *none = NULL, *events = NULL;
 		struct child child;
+		int64_t start;
 
 		child_start(&child, verbs[i], project, i ? ID("0001") : json);
 		child_wait_ready(&child);
 		token = stage_now();
 		none = stage_events(&token, project, 0);
 		assert_string_equal(none, "");
+		/* Long after anything happened: whoever looks by the clock looks seldom now. */
+		clock_advance(3600 * 1000);
+		start = clock_mono_ms();
 		child_go(&child);
 		events = stage_events(&token, project, WAIT_MS);
+		/* Not only found when the wait was over. */
+		assert_true(clock_mono_ms() - start < WAIT_MS);
 		assert_string_equal(events, "doc " ID("0001") ";");
 		assert_int_equal(child_end(&child), 0);
 	}
