@@ -22,14 +22,14 @@ BUILD = os.path.join(ROOT, os.environ.get('SITEFS_BUILD', 'build'))
 IS_STRICT = os.environ.get('SITEFS_REQUIRE', '') not in ('', '0')
 JOBS = os.cpu_count() or 2
 TAIL = 60  # lines of a failed step's log
-ALL = ('style', 'unit', 'contract', 'fuzz', 'tools', 'mount')
+ALL = ('style', 'docs', 'unit', 'contract', 'fuzz', 'tools', 'mount')
 
 # Name -> compiler, meson options, suites, and what it is there for.
 CONFIGURATIONS = {
     'gcc': ('gcc', [], ALL, 'gcc, warnings are errors, every suite'),
     'clang': ('clang-19', [], ('unit', 'contract', 'fuzz'), 'clang with -Wthread-safety, and clang-tidy'),
-    'asan': ('gcc', ['-Db_sanitize=address,undefined'], ALL[1:], 'every suite under ASan, LSan and UBSan'),
-    'tsan': ('gcc', ['-Db_sanitize=thread'], ALL[1:], 'every suite under TSan'),
+    'asan': ('gcc', ['-Db_sanitize=address,undefined'], ALL[2:], 'every suite under ASan, LSan and UBSan'),
+    'tsan': ('gcc', ['-Db_sanitize=thread'], ALL[2:], 'every suite under TSan'),
 }
 
 
