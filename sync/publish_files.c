@@ -189,12 +189,16 @@ static int walk_path(struct walk *walk, const char *path)
 	const struct config_root *root;
 	_cleanup_(freep) char *rel = NULL;
 	struct stat st;
+	int r;
 
-	if (publish_find_root(walk->site, path, &root, &rel) < 0)
+	r = publish_find_root(walk->site, path, &root, &rel);
+	if (r == -EINVAL)
 		return error_set(
-			walk->error, -EINVAL,
+			walk->error, r,
 			"cannot publish %.300s: it is not below a root of site %s", path,
 			walk->site->name);
+	if (r < 0)
+		return r;
 	if (is_private(rel))
 		return refuse(walk, path, "sitefs keeps its own files there");
 	if (lstat(path, &st) < 0)

@@ -157,42 +157,56 @@ static void columns_done(struct columns *columns)
 	free(columns->name);
 }
 
-static char *copy_text(const bson_iter_t *it)
+/* Into an empty *ret, which stays so where the value is of another type. */
+static int take_text(const bson_iter_t *it, char **ret)
 {
 	const char *text = bson_get_text(it);
 
-	return text ? strdup(text) : NULL;
+	if (*ret || !text)
+		return 0;
+	*ret = strdup(text);
+	return *ret ? 0 : -ENOMEM;
 }
 
-static void read_name(const bson_iter_t *it, struct columns *ret)
+static int take_id(const bson_iter_t *it, char **ret)
 {
-	if (BSON_ITER_HOLDS_UTF8(it)) {
-		ret->name = copy_text(it);
-	} else if (bson_get_int64(it, &ret->number)) {
-		ret->has_number = true;
-		ret->name = strf("%lld", (long long)ret->number);
-	}
+	if (*ret || !(BSON_ITER_HOLDS_OID(it) || bson_get_text(it)))
+		return 0;
+	*ret = bson_id_text(it);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int take_name(const bson_iter_t *it, struct columns *ret)
+{
+	if (BSON_ITER_HOLDS_UTF8(it))
+		return take_text(it, &ret->name);
+	if (ret->name || !bson_get_int64(it, &ret->number))
+		return 0;
+	ret->has_number = true;
+	ret->name = strf("%lld", (long long)ret->number);
+	return ret->name ? 0 : -ENOMEM;
 }
 
 /* -EBADMSG: no document, or one without an id of ours. */
 static int read_columns(const struct buf *doc, struct columns *ret)
 {
 	struct bson_walk walk;
+	int r = 0;
 
 	if (!doc->data || bson_check(doc->data, doc->len) < 0)
 		return -EBADMSG;
 	bson_walk_init(&walk, doc->data, doc->len);
-	while (bson_walk_next(&walk)) {
-		if (strcmp(walk.key, "_id") == 0 && !ret->id)
-			ret->id = bson_id_text(&walk.it);
-		else if (strcmp(walk.key, "type") == 0 && !ret->type)
-			ret->type = copy_text(&walk.it);
-		else if (strcmp(walk.key, "parent") == 0 && !ret->parent)
-			ret->parent = bson_id_text(&walk.it);
-		else if (strcmp(walk.key, "name") == 0 && !ret->name)
-			read_name(&walk.it, ret);
+	while (r == 0 && bson_walk_next(&walk)) {
+		if (strcmp(walk.key, "_id") == 0)
+			r = take_id(&walk.it, &ret->id);
+		else if (strcmp(walk.key, "type") == 0)
+			r = take_text(&walk.it, &ret->type);
+		else if (strcmp(walk.key, "parent") == 0)
+			r = take_id(&walk.it, &ret->parent);
+		else if (strcmp(walk.key, "name") == 0)
+			r = take_name(&walk.it, ret);
 	}
-	return ret->id ? 0 : -EBADMSG;
+	return r < 0 || ret->id ? r : -EBADMSG;
 }
 
 static int find_project(struct store_sqlite *s, const char *project, int64_t *ret)
