@@ -28,6 +28,9 @@ static int change_one(void *context, int root, const char *rel)
 	if (!change->total.first_error[0])
 		memcpy(change->total.first_error, result.first_error,
 		       sizeof(result.first_error));
+	if (r == 0 && rel && !result.n_done && !result.n_failed &&
+	    !answer_is_known(change->answer, root, rel))
+		return -ENOENT;
 	return r == INDEX_NONE ? -ENOENT : r;
 }
 
@@ -61,9 +64,6 @@ static void run(struct answer *answer, change_fn *fn)
 		return;
 	}
 	r = answer_each(answer, change_one, &change, &error);
-	if (r == -ENOENT && !error.text[0])
-		error_set(&error, r, "%.300s is neither on the disk nor published",
-			  answer->request->paths[0]);
 	finish(&change, r, &error);
 }
 

@@ -96,8 +96,8 @@ static int count_below(void *context, int root, const char *rel)
 	int r;
 
 	r = engine_each_file(count->answer->engine, root, rel, false, count_file, count);
-	if (r < 0)
-		return r;
+	if (r != 0)
+		return r == INDEX_NONE ? -ENOENT : r;
 	return engine_each_file(count->answer->engine, root, rel, true, count_file,
 				count);
 }
@@ -123,11 +123,19 @@ void answer_status(struct answer *answer)
 
 /* ---- drain ---- */
 
+/* Files that have not arrived yet: those under way, and those that wait for their turn or to be settled. */
+static int64_t count_rest(const struct engine_status *status)
+{
+	int64_t n = status->n_state[FILE_QUEUED] + status->n_state[FILE_UPLOADING];
+
+	return n > status->upload.files ? n : status->upload.files;
+}
+
 static int send_rest(struct answer *answer, const struct engine_status *status)
 {
 	_cleanup_(json_freep) struct json *json = json_object();
 
-	json_set_int(json, "files", status->upload.files);
+	json_set_int(json, "files", count_rest(status));
 	json_set_int(json, "bytes", status->upload.bytes);
 	json_set_int(json, "outbox", status->outbox_waiting);
 	return server_send(answer->call, json);
@@ -164,7 +172,7 @@ void answer_drain(struct answer *answer)
 			continue;
 		engine_get_status(answer->engine, &status);
 		why = standstill(&status);
-		if (!status.upload.files && !status.outbox_waiting) {
+		if (!count_rest(&status) && !status.outbox_waiting) {
 			server_finish(answer->call, NULL, EXIT_DONE, NULL);
 			return;
 		}

@@ -220,5 +220,9 @@ void answer_watch(struct answer *answer)
 	if (r == 0)
 		r = follow(&watch);
 	watch_done(&watch);
-	answer_end(answer, NULL, r, &error);
+	/* what ends it without a fault is the daemon's end, or nobody listens any more */
+	if (r == 0)
+		server_finish(answer->call, NULL, EXIT_NO_DAEMON, "the daemon has ended");
+	else
+		answer_end(answer, NULL, r, &error);
 }

@@ -25,11 +25,33 @@ void answer_end(struct answer *answer, struct json *json, int r,
 		const struct error *error)
 {
 	int code = r == -EINVAL ? EXIT_USAGE : r == -ENOENT ? EXIT_NOT_OURS : EXIT_FAILED;
+	struct error unknown = { 0 };
 
-	if (r == 0)
+	if (r == 0) {
 		server_finish(answer->call, json, EXIT_DONE, NULL);
-	else
-		server_finish(answer->call, json, code, error_text(error, r));
+		return;
+	}
+	if (r == -ENOENT && !error->text[0])
+		error = (error_set(&unknown, r,
+				   "%.300s is neither on the disk nor published",
+				   answer->request->n_paths ? answer->request->paths[0]
+							    : "that"),
+			 &unknown);
+	server_finish(answer->call, json, code, error_text(error, r));
+}
+
+static int stop_at_first(void *context, int root, const char *rel, enum file_state state,
+			 int64_t size)
+{
+	return -EEXIST;
+}
+
+bool answer_is_known(const struct answer *answer, int root, const char *rel)
+{
+	return engine_each_file(answer->engine, root, rel, false, stop_at_first, NULL) ==
+		       -EEXIST ||
+	       engine_each_file(answer->engine, root, rel, true, stop_at_first, NULL) ==
+		       -EEXIST;
 }
 
 void answer_set_path(const struct answer *answer, struct json *json, int root,

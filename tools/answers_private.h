@@ -26,10 +26,12 @@ void answer_drain(struct answer *answer);
 /* Calls FN for each name that the request's paths stand for; without paths for the top of each root. 0, FN's result, or
  * negative with ERROR, for answer_end(). */
 int answer_each(struct answer *answer, where_fn *fn, void *context, struct error *error);
-/* Ends the request by the result of answer_each(): 0 done, -EINVAL usage, -ENOENT not ours, else failed. JSON is
- * taken. */
+/* Ends the request by the result of answer_each(): 0 done, -EINVAL usage, -ENOENT not ours (said here where ERROR is
+ * empty), else failed. JSON is taken. */
 void answer_end(struct answer *answer, struct json *json, int r,
 		const struct error *error);
+/* Some file lies or is published at or below that. */
+bool answer_is_known(const struct answer *answer, int root, const char *rel);
 /* Sets "path", as a person would open it. */
 void answer_set_path(const struct answer *answer, struct json *json, int root,
 		     const char *rel);

@@ -24,6 +24,7 @@
 
 #define STATUS_MS 5000
 #define PROGRESS_MS 200
+#define PATIENCE_MS 1000 /* what takes less is not worth a word */
 
 struct daemon {
 	struct cli *cli;
@@ -261,6 +262,7 @@ int daemon_begin(const struct daemon_setup *setup, struct daemon **ret)
 		return cli_fail(setup->cli, EXIT_FAILED, "out of memory");
 	daemon->cli = setup->cli;
 	daemon->line_fd = daemon->stop_fd = daemon->signal_fd = -1;
+	daemon->progress_ms = clock_mono_ms() + PATIENCE_MS - PROGRESS_MS;
 	code = make_state_dir(setup->cli, setup->state_dir);
 	if (code)
 		return code;

@@ -51,9 +51,10 @@ static void print_wrapped(const char *text, size_t column, size_t indent)
 
 static void print_line(const char *head, const char *text)
 {
-	printf("  %-*s", HELP_COLUMN - 2, head);
 	if (strlen(head) > HELP_COLUMN - 4)
-		printf("\n%*s", HELP_COLUMN, "");
+		printf("  %s\n%*s", head, HELP_COLUMN, "");
+	else
+		printf("  %-*s", HELP_COLUMN - 2, head);
 	print_wrapped(text, HELP_COLUMN, HELP_COLUMN);
 }
 

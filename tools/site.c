@@ -47,10 +47,8 @@ static int check_store(struct cli *cli, const struct config *config)
 	if (r != -EOPNOTSUPP && r != -EREMOTE && r != -EMEDIUMTYPE && index &&
 	    access(index, F_OK) == 0)
 		return 0;
-	return cli_fail(cli, r == -ENOENT ? EXIT_USAGE : cli_store_exit(r), "%s%s",
-			error_text(&error, r),
-			r == -ENOENT ? ": 'sitefs init' or 'sitefs publish' makes one"
-				     : "");
+	return cli_fail(cli, r == -ENOENT ? EXIT_USAGE : cli_store_exit(r), "%s",
+			error_text(&error, r));
 }
 
 int site_check(struct cli *cli, const struct config *config)

@@ -65,6 +65,18 @@ static int64_t present_bytes(const struct json *json)
 	return sum;
 }
 
+static void print_folder(const struct cli *cli, const struct json *json)
+{
+	const struct json *files = json_get(json, "files");
+	char size[OUTPUT_SIZE];
+
+	print_line("size",
+		   output_size(json_get_int(json, "size", -1), cli->has_bytes, size));
+	for (const struct json *p = json_first(files); p; p = json_next(p))
+		printf("%-15s %lld %s\n", "files", (long long)json_as_int(p, 0),
+		       json_key(p));
+}
+
 static void print_info(const struct cli *cli, const struct json *json)
 {
 	char size[OUTPUT_SIZE], here[OUTPUT_SIZE];
@@ -75,6 +87,10 @@ static void print_info(const struct cli *cli, const struct json *json)
 
 	print_key(json, "path");
 	print_key(json, "state");
+	if (json_get(json, "files")) {
+		print_folder(cli, json);
+		return;
+	}
 	printf("%-15s %s, %s here\n", "size",
 	       output_size(json_get_int(json, "size", -1), cli->has_bytes, size),
 	       output_size(present_bytes(json), cli->has_bytes, here));
@@ -126,10 +142,8 @@ static int run(struct cli *cli, const void *context)
 	code = client_ask(&client, "info", add_info, &infos, NULL);
 	if (infos.n > 1 && cli->is_json)
 		printf("]}\n");
-	if (infos.n == 1 && cli->is_json && !code) {
-		json_set_int(infos.first, "schema", 1);
+	if (infos.n == 1 && cli->is_json && !code)
 		code = client_print(cli, infos.first);
-	}
 	json_free(infos.first);
 	return code;
 }

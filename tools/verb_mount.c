@@ -227,11 +227,11 @@ const struct verb verb_mount = {
 	.name = "mount",
 	.usage = "MOUNTPOINT [-f] [-o OPT,...] [--no-sync] [--adopt] [--create-root]",
 	.summary = "show the site's published files, here or not",
-	.help = "Shows the active site's roots at MOUNTPOINT, an empty folder: what is on the disk\n"
-		"at disk speed, what is only at the remote streamed when it is read. Returns when\n"
-		"the mount answers; the daemon goes on in the background, sends what is\n"
-		"published and fetches what is asked for. Its log is the file 'log' of the state\n"
-		"folder.\n\n"
+	.help = "Shows the active site's roots at MOUNTPOINT, an empty folder: what is on the\n"
+		"disk at disk speed, what is only at the remote streamed when it is read.\n"
+		"Returns when the mount answers; the daemon goes on in the background, sends what\n"
+		"is published and fetches what is asked for. Its log is the file 'log' of the\n"
+		"state folder.\n\n"
 		"  ro            nothing can be changed, nothing is recorded or moved\n"
 		"  allow_other   other users see it too\n"
 		"  root=NAME     only this root, without a folder of its name\n"

@@ -127,7 +127,8 @@ bool where_find(const struct where *where, const char *path, int *ret_root,
 	}
 	if (!is_ours || path_normalise(rest, &clean) < 0)
 		return false;
-	if (clean[0] && path_refusal(clean))
+	if ((clean[0] && path_refusal(clean)) ||
+	    (clean[0] && path_is_below(clean, ".sitefs")))
 		return false;
 	*ret_rel = steal(clean);
 	return true;
