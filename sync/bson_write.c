@@ -91,7 +91,7 @@ void bson_write_date(struct buf *buf, const char *key, int64_t ms)
 void bson_write_bool(struct buf *buf, const char *key, bool value)
 {
 	add_head(buf, BSON_TYPE_BOOL, key);
-	buf_addc(buf, value);
+	buf_addc(buf, value ? 1 : 0);
 }
 
 void bson_write_null(struct buf *buf, const char *key)

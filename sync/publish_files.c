@@ -166,8 +166,7 @@ static int walk_folder(struct walk *walk, int parent_fd, const char *name,
 		if (is_passed_over(entry->d_name))
 			continue;
 		below = path_join(path, entry->d_name);
-		r = below ? walk_entry(walk, dirfd(dir), entry->d_name, below, depth)
-			  : -ENOMEM;
+		r = below ? walk_entry(walk, fd, entry->d_name, below, depth) : -ENOMEM;
 	}
 	closedir(dir);
 	return r;

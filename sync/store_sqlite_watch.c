@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -42,15 +41,15 @@ static int parse_token(const struct store_sqlite *s, const char *token,
 		       struct position *ret)
 {
 	size_t len = strlen(s->id);
-	long long seq, mark;
-	char end;
+	char *end;
 
 	if (strncmp(token, s->id, len) != 0 || token[len] != ':')
 		return STORE_TOKEN_LOST;
-	if (sscanf(token + len + 1, "%lld:%lld%c", &seq, &mark, &end) != 2)
+	ret->seq = strtoll(token + len + 1, &end, 10);
+	if (*end != ':')
 		return STORE_TOKEN_LOST;
-	*ret = (struct position){ seq, mark };
-	return 0;
+	ret->mark = strtoll(end + 1, &end, 10);
+	return *end ? STORE_TOKEN_LOST : 0;
 }
 
 static int read_last(struct store_sqlite *s, struct position *ret)
@@ -99,7 +98,7 @@ int store_sqlite_now(struct store *store, char **ret_token)
 	r = store_sqlite_ready(s);
 	if (r == 0)
 		r = read_last(s, &at);
-	return r < 0 ? r : format_token(s, at, ret_token);
+	return r == 0 ? format_token(s, at, ret_token) : r;
 }
 
 /* ---- events ---- */

@@ -1,6 +1,7 @@
 /* A truth record: what the bytes of a published path are. */
 #include "sync/truth.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -79,6 +80,7 @@ int truth_set_remote(struct truth *truth, const char *site, const char *id,
 {
 	struct truth_remote remote, *grown;
 
+	assert(site);
 	if (remote_init(&remote, site, id, revision) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < truth->n_remotes; i++) {
