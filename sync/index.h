@@ -156,6 +156,14 @@ int index_each(struct index *index, enum index_select select, const char *projec
 /* Paths that a representation names. */
 int index_each_of_repre(struct index *index, const char *project, const char *repre,
 			index_path_fn *fn, void *context);
+/* Representations as people name them; NULL: any. */
+struct index_publish {
+	const char *project; /* not NULL */
+	const char *asset, *subset, *version, *name;
+};
+/* Paths that such representations name; one that several of them name comes as often. */
+int index_each_of_publish(struct index *index, const struct index_publish *publish,
+			  index_path_fn *fn, void *context);
 /* Records by id, for pub: and repre: arguments and messages: fills PROJECT (allocated). INDEX_NONE. */
 int index_find_repre(struct index *index, const char *repre, char **ret_project);
 struct index_counts {

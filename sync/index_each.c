@@ -210,6 +210,75 @@ int index_each_of_repre(struct index *index, const char *project, const char *re
 	return index_judge(index, r);
 }
 
+/* ---- representations by name ---- */
+
+struct repres {
+	char *ids[SLICE];
+	size_t n;
+	int64_t last; /* row */
+	bool is_end;
+};
+
+static void repres_done(struct repres *repres)
+{
+	while (repres->n > 0)
+		free(repres->ids[--repres->n]);
+}
+
+static int read_repres(struct db *db, const struct index_publish *p,
+		       struct repres *repres)
+{
+	DB_ROWS *stmt = NULL;
+	int r;
+
+	r = db_query(
+		db, &stmt,
+		"SELECT p.id, p.ident FROM repre p"
+		" WHERE p.project=(SELECT id FROM project WHERE name=?) AND p.id>?"
+		" AND p.asset=coalesce(?, p.asset) AND p.subset=coalesce(?, p.subset)"
+		" AND p.version=coalesce(?, p.version) AND p.name=coalesce(?, p.name)"
+		" ORDER BY p.id LIMIT ?",
+		"sissssi", p->project, repres->last, p->asset, p->subset, p->version,
+		p->name, (int64_t)SLICE);
+	while (r == 0 && (r = db_step(stmt)) > 0) {
+		r = 0;
+		repres->last = db_int(stmt, 0);
+		repres->ids[repres->n] = column_text(stmt, 1, &r);
+		repres->n += r == 0;
+	}
+	repres->is_end = repres->n < SLICE;
+	return r;
+}
+
+int index_each_of_publish(struct index *index, const struct index_publish *publish,
+			  index_path_fn *fn, void *context)
+{
+	int64_t last = 0;
+	bool is_end = false;
+
+	while (!is_end) {
+		_cleanup_(repres_done) struct repres repres = { .last = last };
+		int r;
+		{
+			DB_LOAN loan = { 0 };
+
+			r = db_pool_take_snapshot(index->readers, &loan);
+			if (r == 0)
+				r = read_repres(loan.db, publish, &repres);
+		}
+		if (r)
+			return index_judge(index, r);
+		for (size_t i = 0; r == 0 && i < repres.n; i++)
+			r = index_each_of_repre(index, publish->project, repres.ids[i],
+						fn, context);
+		if (r)
+			return r;
+		last = repres.last;
+		is_end = repres.is_end;
+	}
+	return 0;
+}
+
 int index_find_repre(struct index *index, const char *repre, char **ret_project)
 {
 	DB_LOAN loan = { 0 };

@@ -214,41 +214,17 @@ static int each_of_repre(struct walk *walk)
 	return index_each_of_repre(index, project, walk->spec->repre, give_indexed, walk);
 }
 
-static bool is_part(const char *wanted, const char *have)
-{
-	return !wanted || (have && !strcmp(wanted, have));
-}
-
-static bool is_published_as(const struct index_record *record,
-			    const struct pathspec *spec)
-{
-	return !strcmp(spec->project, record->project) &&
-	       is_part(spec->asset, record->asset) &&
-	       is_part(spec->subset, record->subset) &&
-	       is_part(spec->version, record->version) &&
-	       is_part(spec->name, record->name);
-}
-
-static int match_published(void *context, int root, const char *rel)
-{
-	struct walk *walk = context;
-	struct index_path path;
-	bool is_match = false;
-	int r;
-
-	r = index_find_path(engine_index(walk->where->engine), root, rel, &path);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	for (size_t i = 0; i < path.n_records && !is_match; i++)
-		is_match = is_published_as(&path.records[i], walk->spec);
-	index_path_done(&path);
-	return is_match ? give(walk, root, rel) : 0;
-}
-
 static int each_of_pub(struct walk *walk)
 {
-	return index_each(engine_index(walk->where->engine), SELECT_PROJECT,
-			  walk->spec->project, match_published, walk);
+	const struct pathspec *spec = walk->spec;
+
+	return index_each_of_publish(engine_index(walk->where->engine),
+				     &(struct index_publish){ .project = spec->project,
+							      .asset = spec->asset,
+							      .subset = spec->subset,
+							      .version = spec->version,
+							      .name = spec->name },
+				     give_indexed, walk);
 }
 
 /* A name that is there as it is written is no sequence. */

@@ -75,6 +75,23 @@ static void test_each_and_count(void **state)
 	assert_int_equal(
 		index_each_of_repre(bed.index, "demo", "r2", index_bed_touch, &bed), 0);
 	assert_touched(&bed, "x/a y ");
+	buf_clear(&bed.touched);
+	assert_int_equal(
+		index_each_of_publish(bed.index,
+				      &(struct index_publish){ .project = "other",
+							       .asset = "sh010",
+							       .version = "v001" },
+				      index_bed_touch, &bed),
+		0);
+	assert_touched(&bed, "z z1 z2 ");
+	buf_clear(&bed.touched);
+	assert_int_equal(
+		index_each_of_publish(
+			bed.index,
+			&(struct index_publish){ .project = "other", .subset = "none" },
+			index_bed_touch, &bed),
+		0);
+	assert_touched(&bed, "");
 	assert_int_equal(index_find_repre(bed.index, "r3", &project), 0);
 	assert_string_equal(project, "other");
 	assert_int_equal(index_find_repre(bed.index, "r5", &project), INDEX_NONE);
