@@ -274,6 +274,9 @@ static void first_reading(struct engine *engine)
 	}
 	if (r < 0 || !index_is_complete(engine->index))
 		return;
+	/* before anybody reads: in a root that is not judged yet nothing can be staged */
+	if (!engine->is_swept)
+		judge_roots(engine);
 	mutex_lock(&engine->lock);
 	engine->is_ready = true;
 	cond_broadcast(&engine->changed);
