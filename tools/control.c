@@ -56,7 +56,6 @@ static int take_request(const struct json *json, struct control_request *request
 	request->is_accepting = json_get_bool(json, "accept");
 	request->is_failed = json_get_bool(json, "failed");
 	request->is_awaited = json_get_bool(json, "awaited");
-	request->is_draining = json_get_bool(json, "drain");
 	return 0;
 }
 
@@ -106,7 +105,6 @@ int control_request_format(const struct control_request *request, struct buf *re
 	json_set_bool(json, "accept", request->is_accepting);
 	json_set_bool(json, "failed", request->is_failed);
 	json_set_bool(json, "awaited", request->is_awaited);
-	json_set_bool(json, "drain", request->is_draining);
 	line = json_line(json);
 	if (!line)
 		return -ENOMEM;

@@ -11,12 +11,17 @@
  *     the next request on the same connection, or close; closing in between cancels a watch
  *
  * A request is an object on one line of at most CONTROL_LINE_MAX bytes:
- *   verb     "status", "ls", "info", "explain", "retry", "restore", "scan", "watch", "umount", "version"
+ *   verb     "status", "ls", "info", "explain", "retry", "restore", "scan", "watch", "drain", "version"
  *   paths    list of PATH arguments (tools/pathspec.h), absolute where they are paths
  *   frames   as --frames
- *   accept, failed, awaited, drain   true or missing: the verb's options of that name
+ *   accept, failed, awaited   true or missing: the verb's options of that name
  * Anything else in it is ignored. The exit code is that of the command; where it is not 0, "error" says why in
- * one line. Names are bytes: decode with Python's errors="surrogateescape".
+ * one line. Names are bytes: decode with Python's errors="surrogateescape". A connection that says nothing for
+ * half a minute is closed.
+ *
+ * Lines before the last: ls one {"path", "state", "size"} per file, info and explain one object per file, watch one per
+ * event (the first is "watching": from then on nothing is missed), drain now and then what is left. All else is in
+ * the last line.
  *
  *   import json, socket
  *   s = socket.socket(socket.AF_UNIX); s.connect(path); f = s.makefile("rw", errors="surrogateescape")
@@ -41,7 +46,7 @@ struct control_request {
 	char **paths;
 	size_t n_paths;
 	char *frames; /* or NULL */
-	bool is_accepting, is_failed, is_awaited, is_draining;
+	bool is_accepting, is_failed, is_awaited;
 };
 
 /* One line without its newline. -EBADMSG with the reason. Fuzzed. */
