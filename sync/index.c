@@ -90,7 +90,7 @@ static int set_fact(struct db *db, const char *name, const char *value)
 /* Of what the rows were made: with anything else they mean nothing. */
 static char *make_identity(const struct index_setup *setup, struct index *index)
 {
-	struct buf buf = { 0 };
+	_cleanup_(buf_done) struct buf buf = { 0 };
 
 	buf_addf(&buf, "version %s\nstore %s\nsite %s\nremote %s\n", INDEX_VERSION,
 		 setup->store_identity, index->config->active_site,
@@ -123,11 +123,14 @@ static int remove_files(const char *path)
 	return r;
 }
 
-static bool is_marked_damaged(const char *path)
+/* -EUCLEAN where somebody met damage in it. */
+static int check_mark(const char *path)
 {
 	_cleanup_(freep) char *name = strf("%s.damaged", path);
 
-	return name && access(name, F_OK) == 0;
+	if (!name)
+		return -ENOMEM;
+	return access(name, F_OK) == 0 ? -EUCLEAN : 0;
 }
 
 /* INDEX_FRESH where the rows are another's; INDEX_NONE where there are none at all. */
@@ -179,7 +182,7 @@ static int make_tables(struct index *index, const char *identity)
 /* 0, INDEX_FRESH with the file emptied, or -EUCLEAN where it is damaged. */
 static int open_file(struct index *index, const char *identity, struct error *error)
 {
-	int r = is_marked_damaged(index->path) ? -EUCLEAN : 0;
+	int r = check_mark(index->path);
 
 	if (r == 0)
 		r = db_open(index->path, 0, BUSY_MS, &index->db, error);

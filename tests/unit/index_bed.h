@@ -21,23 +21,6 @@
 #include "sync/index.h"
 #include "tests/unit/scratch.h"
 
-/* Until sync/config lands. */
-const struct config_site *config_find_site(const struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->n_sites; i++)
-		if (strcmp(config->sites[i].name, name) == 0)
-			return &config->sites[i];
-	return NULL;
-}
-
-int config_site_root(const struct config_site *site, const char *name)
-{
-	for (size_t i = 0; i < site->n_roots; i++)
-		if (strcmp(site->roots[i].name, name) == 0)
-			return (int)i;
-	return -1;
-}
-
 struct index_bed {
 	struct scratch scratch;
 	char *path;
