@@ -75,36 +75,45 @@ static int put_whiteout(struct view *view, struct whiteout *w, struct hashes *ha
 }
 
 /* Known to the index, shown or not, and not hidden yet. */
-static int is_own_to_hide(struct view *view, int root, const char *rel,
-			  const struct hashes *hashes)
+static bool is_own_to_hide(struct view *view, int root, const char *rel,
+			   const struct hashes *hashes)
 {
 	for (size_t i = 0; i < hashes->n; i++)
 		if (!journal_is_hidden(view->journal, root, rel, hashes->items[i]))
-			return 1;
-	return 0;
+			return true;
+	return false;
+}
+
+/* The same through a renamed folder. */
+static bool is_alias_to_hide(struct view *view, int root, const char *rel,
+			     const struct hashes *hashes)
+{
+	for (size_t i = 0; i < hashes->n; i++)
+		if (journal_alias_shows(view->journal, root, rel, hashes->items[i]))
+			return true;
+	return false;
 }
 
 static int hide_file(struct view *view, int root, const char *rel,
 		     const struct look *look)
 {
 	_cleanup_(freep) char *copy = strdup(rel);
-	_cleanup_(hashes_done) struct hashes hashes = { 0 };
+	_cleanup_(hashes_done) struct hashes own = { 0 }, alias = { 0 };
 	struct whiteout w = { .kind = WHITEOUT_NAME, .root = root, .rel = copy };
-	bool is_own, is_alias = look->is_alias && !look->alias.is_folder;
 	int r = copy ? 0 : -ENOMEM;
 
 	if (r == 0 && look->own.id && !look->own.is_folder)
-		r = add_hashes_of(view, root, rel, &hashes);
+		r = add_hashes_of(view, root, rel, &own);
+	if (r == 0 && look->source && !look->alias.is_folder)
+		r = add_hashes_of(view, root, look->source, &alias);
 	if (r < 0)
 		return r;
-	is_own = is_own_to_hide(view, root, rel, &hashes);
-	if (!is_own && !is_alias)
-		return 0;
-	if (is_alias) {
+	if (is_alias_to_hide(view, root, rel, &alias))
 		w.kind = WHITEOUT_ALIAS;
-		r = add_hashes_of(view, root, look->source, &hashes);
-	}
-	return r < 0 ? r : put_whiteout(view, &w, &hashes);
+	else if (!is_own_to_hide(view, root, rel, &own))
+		return 0;
+	r = add_hashes(&own, alias.items, alias.n);
+	return r < 0 ? r : put_whiteout(view, &w, &own);
 }
 
 /* Names in it went before: this only says that the folder itself is gone. */
@@ -132,12 +141,15 @@ static int hide_alias_folder(struct view *view, int root, const char *rel,
 	_cleanup_(freep) char *copy = strdup(rel);
 	_cleanup_(hashes_done) struct hashes hashes = { 0 };
 	struct whiteout w = { .kind = WHITEOUT_ALIAS, .root = root, .rel = copy };
+	unsigned marks = journal_whiteout_marks(view->journal, root, rel, true);
 	int r;
 
 	if (!copy)
 		return -ENOMEM;
 	if (!look->is_target)
-		return put_whiteout(view, &w, &hashes);
+		return marks & (1u << WHITEOUT_ALIAS | WHITEOUT_MARK_ALIAS_ABOVE)
+			       ? 0
+			       : put_whiteout(view, &w, &hashes);
 	r = journal_alias_drop(view->journal, root, rel);
 	if (r == 0)
 		tell(view, root, rel);
@@ -149,7 +161,7 @@ static int hide_folder(struct view *view, int root, const char *rel,
 {
 	int r = 0;
 
-	if (look->is_alias && look->alias.is_folder)
+	if (look->is_target || (look->source && look->alias.id && look->alias.is_folder))
 		r = hide_alias_folder(view, root, rel, look);
 	if (r == 0 && look->own.id && look->own.is_folder && look->own.shown != SHOWN_NOT)
 		r = hide_own_folder(view, root, rel);
