@@ -361,7 +361,7 @@ static int send_request(struct client *client, const char *verb)
 		return r;
 	if (line.len > CONTROL_LINE_MAX)
 		return -E2BIG;
-	return control_write(client->fd, line.data, line.len, PATIENCE_MS);
+	return control_write(client->fd, line.data, line.len, PATIENCE_MS, -1);
 }
 
 static int receive_line(struct client *client, struct json **ret)

@@ -210,7 +210,7 @@ void control_line_done(struct control_line *line)
 	buf_done(&line->in);
 }
 
-int control_write(int fd, const void *data, size_t len, int64_t timeout_ms)
+int control_write(int fd, const void *data, size_t len, int64_t timeout_ms, int stop_fd)
 {
 	const char *p = data;
 
@@ -225,14 +225,14 @@ int control_write(int fd, const void *data, size_t len, int64_t timeout_ms)
 		}
 		if (errno != EAGAIN && errno != EINTR)
 			return -errno;
-		r = wait_fd(fd, POLLOUT, clock_mono_ms() + timeout_ms, -1);
+		r = wait_fd(fd, POLLOUT, clock_mono_ms() + timeout_ms, stop_fd);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-int control_send(int fd, const struct json *json, int64_t timeout_ms)
+int control_send(int fd, const struct json *json, int64_t timeout_ms, int stop_fd)
 {
 	_cleanup_(buf_done) struct buf out = { 0 };
 	_cleanup_(freep) char *line = json_line(json);
@@ -243,5 +243,5 @@ int control_send(int fd, const struct json *json, int64_t timeout_ms)
 	buf_addc(&out, '\n');
 	if (out.has_failed)
 		return -ENOMEM;
-	return control_write(fd, out.data, out.len, timeout_ms);
+	return control_write(fd, out.data, out.len, timeout_ms, stop_fd);
 }

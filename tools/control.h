@@ -74,7 +74,7 @@ enum control_outcome {
 int control_read(struct control_line *line, size_t max, int64_t timeout_ms, int stop_fd,
 		 struct buf *ret) _must_check_;
 void control_line_done(struct control_line *line);
-/* All of it, each wait at most TIMEOUT_MS. Never SIGPIPE. */
-int control_write(int fd, const void *data, size_t len, int64_t timeout_ms);
+/* All of it, each wait at most TIMEOUT_MS and while STOP_FD (-1: none) is not readable. Never SIGPIPE. */
+int control_write(int fd, const void *data, size_t len, int64_t timeout_ms, int stop_fd);
 /* JSON on one line with newline. */
-int control_send(int fd, const struct json *json, int64_t timeout_ms);
+int control_send(int fd, const struct json *json, int64_t timeout_ms, int stop_fd);

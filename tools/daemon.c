@@ -109,7 +109,7 @@ static void tell(struct daemon *daemon, const char *line)
 {
 	if (daemon->line_fd < 0)
 		return;
-	if (control_write(daemon->line_fd, line, strlen(line), 1000) < 0) {
+	if (control_write(daemon->line_fd, line, strlen(line), 1000, -1) < 0) {
 		close(daemon->line_fd);
 		daemon->line_fd = -1;
 	}

@@ -49,7 +49,8 @@ int server_send(struct server_call *call, const struct json *json)
 {
 	if (server_is_over(call))
 		return -ECANCELED;
-	return control_send(call->fd, json, call->server->patience_ms);
+	return control_send(call->fd, json, call->server->patience_ms,
+			    call->server->stop_fd);
 }
 
 void server_finish(struct server_call *call, struct json *json, int code,
@@ -61,7 +62,7 @@ void server_finish(struct server_call *call, struct json *json, int code,
 	if (text)
 		json_set_text(json, "error", text);
 	/* a client that left does not hear it, and that is all */
-	control_send(call->fd, json, call->server->patience_ms);
+	control_send(call->fd, json, call->server->patience_ms, call->server->stop_fd);
 	json_free(json);
 	call->is_finished = true;
 }
@@ -196,7 +197,7 @@ static void turn_away(struct server *server, int fd, const char *text)
 	json_set_int(json, "exit", 1);
 	json_set_text(json, "error", text);
 	/* no patience: this is the thread that accepts */
-	control_send(call.fd, json, 0);
+	control_send(call.fd, json, 0, -1);
 	json_free(json);
 	close(fd);
 }

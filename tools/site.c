@@ -360,6 +360,7 @@ int site_run_once(struct site *site)
 		site_progress_new(site->setup.cli, site->engine);
 	struct daemon *daemon = site->setup.daemon;
 	struct error error = { 0 };
+	char count[OUTPUT_SIZE];
 	int64_t n_failed = 0;
 	int r;
 
@@ -377,9 +378,9 @@ int site_run_once(struct site *site)
 		return fail(site, exit_of(r), &error, r);
 	if (n_failed)
 		return daemon_fail(daemon, EXIT_PARTLY,
-				   "%lld files were not synced: 'sitefs explain PATH' "
-				   "says why, 'sitefs retry' tries again",
-				   (long long)n_failed);
+				   "%s not synced: 'sitefs explain PATH' says why, "
+				   "'sitefs retry' tries again",
+				   output_count(n_failed, "file", count));
 	return EXIT_DONE;
 }
 

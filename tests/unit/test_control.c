@@ -126,7 +126,7 @@ static void test_lines(void **state)
 	_cleanup_(control_line_done) struct control_line line = { .fd = ends.b };
 	_cleanup_(buf_done) struct buf got = { 0 };
 
-	assert_int_equal(control_write(ends.a, "one\ntwo\nthr", 11, 1000), 0);
+	assert_int_equal(control_write(ends.a, "one\ntwo\nthr", 11, 1000, -1), 0);
 	assert_int_equal(control_read(&line, 100, 1000, -1, &got), 0);
 	assert_string_equal(buf_str(&got), "one");
 	buf_clear(&got);
@@ -134,7 +134,7 @@ static void test_lines(void **state)
 	assert_string_equal(buf_str(&got), "two");
 	buf_clear(&got);
 	assert_int_equal(control_read(&line, 100, 0, -1, &got), -ETIMEDOUT);
-	assert_int_equal(control_write(ends.a, "ee\n", 3, 1000), 0);
+	assert_int_equal(control_write(ends.a, "ee\n", 3, 1000, -1), 0);
 	assert_int_equal(control_read(&line, 100, 1000, -1, &got), 0);
 	assert_string_equal(buf_str(&got), "three");
 	buf_clear(&got);
@@ -149,11 +149,11 @@ static void test_line_limits(void **state)
 	_cleanup_(buf_done) struct buf got = { 0 };
 	char data[200] = { 0 };
 
-	assert_int_equal(control_write(ends.a, data, sizeof(data), 1000), 0);
+	assert_int_equal(control_write(ends.a, data, sizeof(data), 1000, -1), 0);
 	assert_int_equal(control_read(&line, 100, 1000, -1, &got), -EMSGSIZE);
 	close(steal_fd(ends.a));
 	assert_int_equal(control_read(&line, 1000, 1000, -1, &got), -ECONNRESET);
-	assert_int_equal(control_write(ends.b, data, sizeof(data), 1000), -EPIPE);
+	assert_int_equal(control_write(ends.b, data, sizeof(data), 1000, -1), -EPIPE);
 }
 
 static void test_read_stops(void **state)
@@ -163,7 +163,7 @@ static void test_read_stops(void **state)
 	_cleanup_(control_line_done) struct control_line line = { .fd = ends.b };
 	_cleanup_(buf_done) struct buf got = { 0 };
 
-	assert_int_equal(control_write(stop.a, "x", 1, 1000), 0);
+	assert_int_equal(control_write(stop.a, "x", 1, 1000, -1), 0);
 	assert_int_equal(control_read(&line, 100, -1, stop.b, &got), -ECANCELED);
 }
 

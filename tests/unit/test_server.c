@@ -109,7 +109,7 @@ static int dial(struct fixture *f)
 
 static void say(int fd, const char *text)
 {
-	assert_int_equal(control_write(fd, text, strlen(text), 5000), 0);
+	assert_int_equal(control_write(fd, text, strlen(text), 5000, -1), 0);
 }
 
 /* The next line must come and hold this. */
@@ -172,7 +172,7 @@ static void test_hostile_input(void **state)
 		line.fd = fd;
 		say(fd, rows[i]);
 		expect(&line, "\"exit\":2");
-		assert_int_equal(control_write(fd, "\"a\0\"\n", 5, 5000), 0);
+		assert_int_equal(control_write(fd, "\"a\0\"\n", 5, 5000, -1), 0);
 		expect(&line, "NUL");
 	}
 }
@@ -189,7 +189,7 @@ static void test_too_long_a_line(void **state)
 	start(f, 0);
 	line.fd = fd = dial(f);
 	/* it stops reading somewhere in here */
-	control_write(fd, big, 2 * CONTROL_LINE_MAX, 5000);
+	control_write(fd, big, 2 * CONTROL_LINE_MAX, 5000, -1);
 	{
 		_cleanup_(buf_done) struct buf got = { 0 };
 		int r = control_read(&line, CONTROL_LINE_MAX, 10000, -1, &got);
@@ -242,7 +242,7 @@ static void test_too_many_clients(void **state)
 		buf_clear(&line.in);
 		line.scanned = 0;
 		line.fd = fd;
-		control_write(fd, "{\"verb\":\"echo\"}\n", 16, 5000);
+		control_write(fd, "{\"verb\":\"echo\"}\n", 16, 5000, -1);
 		is_served = control_read(&line, 1000, 10000, -1, &got) == 0 &&
 			    strstr(buf_str(&got), "paths") != NULL;
 	}
@@ -262,6 +262,20 @@ static void test_stop_ends_waits(void **state)
 	server_free(steal(f->server));
 	expect(&line, "\"exit\":1");
 	expect_end(&line);
+}
+
+/* One that asks for much and reads nothing keeps nobody from ending. */
+static void test_stop_ends_writes(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(control_line_done) struct control_line line = { 0 };
+	_cleanup_(closep) int fd = -1;
+
+	start(f, INT32_MAX);
+	line.fd = fd = dial(f);
+	say(fd, "{\"verb\":\"flood\"}\n");
+	expect(&line, "\"line\":\"x\"");
+	server_free(steal(f->server));
 }
 
 static size_t count_daemons(struct fixture *f)
@@ -350,6 +364,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_too_many_clients, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_ends_waits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_ends_writes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_published_and_withdrawn, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_stale_entries_go, setup, teardown),
