@@ -372,13 +372,14 @@ void index_free(struct index *index)
 int index_judge(struct index *index, int r)
 {
 	_cleanup_(freep) char *mark = NULL;
-	_cleanup_(closep) int fd = -1;
+	int fd;
 
 	if (r != -EUCLEAN)
 		return r;
 	mark = strf("%s.damaged", index->path);
-	if (mark)
-		fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fd = mark ? open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+	if (fd >= 0)
+		close(fd);
 	return r;
 }
 

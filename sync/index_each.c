@@ -52,7 +52,7 @@ static int read_folder(struct paths *paths, int64_t id)
 		r = read_row(paths->db, at, &up, &name);
 		if (r || !up)
 			break;
-		longer = rel[0] ? path_join(name, rel) : strdup(name);
+		longer = rel[0] ? strf("%s/%s", name, rel) : strdup(name);
 		free(rel);
 		rel = longer;
 		r = rel ? 0 : -ENOMEM;

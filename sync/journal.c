@@ -183,7 +183,7 @@ void journal_free(struct journal *journal) NO_THREAD_SAFETY
 	path_list_done(&journal->whiteouts, free_whiteout);
 	path_list_done(&journal->aliases, free_alias);
 	hash_set_done(&journal->copies);
-	map_done(&journal->outbox, NULL);
+	map_done(&journal->outbox, free);
 	db_pool_free(journal->readers);
 	db_free(journal->db);
 	cond_done(&journal->pen_is_free);

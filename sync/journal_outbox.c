@@ -30,13 +30,24 @@ static int make_key(struct buf *key, const char *project, const char *repre,
 static int count_key(struct journal *journal, const struct buf *key, int step)
 	REQUIRES(&journal->lock)
 {
-	void *old = map_get_n(&journal->outbox, key->data, key->len);
-	intptr_t n = (intptr_t)old + step;
+	int64_t *n = map_get_n(&journal->outbox, key->data, key->len);
 
-	if (n > 0)
-		return map_put_n(&journal->outbox, key->data, key->len, (void *)n, NULL);
-	map_remove_n(&journal->outbox, key->data, key->len);
-	return 0;
+	if (n) {
+		*n += step;
+		if (!*n)
+			free(map_remove_n(&journal->outbox, key->data, key->len));
+		return 0;
+	}
+	if (step < 0)
+		return 0;
+	n = malloc(sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	*n = step;
+	if (map_put_n(&journal->outbox, key->data, key->len, n, NULL) == 0)
+		return 0;
+	free(n);
+	return -ENOMEM;
 }
 
 /* Ahead of the commit: a moment too early is harmless, and nothing can fail after it. */

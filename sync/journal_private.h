@@ -44,8 +44,8 @@ struct journal {
 	struct path_list aliases GUARDED_BY(&lock);   /* struct alias, by `to` */
 	uint64_t laid_generation GUARDED_BY(&lock);   /* of the two above */
 	struct hash_set copies GUARDED_BY(&lock);     /* path_hash() of STAMP_COPY rows */
-	struct map outbox
-		GUARDED_BY(&lock); /* key of a waiting row -> how many, as a number */
+	struct map
+		outbox GUARDED_BY(&lock); /* key of waiting rows -> int64_t, how many */
 	int64_t n_waiting GUARDED_BY(&lock);
 	int64_t n_parked GUARDED_BY(&lock);
 };

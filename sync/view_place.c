@@ -125,6 +125,9 @@ static int walk_below(struct view *view, const struct place *place, bool is_cove
 
 /* ---- verdicts ---- */
 
+/* What the map points at. */
+static char verdict_shown, verdict_not;
+
 static int make_key(struct buf *key, const struct place *place, bool is_covering)
 {
 	return buf_addf(key, "%d%c%c%s", place->root, place->is_alias ? 'a' : 'o',
@@ -152,7 +155,7 @@ static int find_verdict(struct view *view, const struct buf *key, uint64_t index
 	heed_generations(view, index, laid);
 	value = map_get(&view->verdicts, buf_str(key));
 	mutex_unlock(&view->lock);
-	return value ? (intptr_t)value == 2 : -ENOENT;
+	return value ? value == &verdict_shown : -ENOENT;
 }
 
 /* One that was reached on what is older by now is not kept; without memory none is. */
@@ -161,8 +164,8 @@ static void keep_verdict(struct view *view, const struct buf *key, uint64_t inde
 {
 	mutex_lock(&view->lock);
 	if (view->index_generation == index && view->laid_generation == laid)
-		map_put(&view->verdicts, buf_str(key), (void *)(intptr_t)(1 + is_shown),
-			NULL);
+		map_put(&view->verdicts, buf_str(key),
+			is_shown ? &verdict_shown : &verdict_not, NULL);
 	mutex_unlock(&view->lock);
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "sync/base/buf.h"
@@ -148,17 +149,13 @@ static void close_all(struct bench *bench)
 
 static void report_size(struct bench *bench)
 {
-	_cleanup_(fclosep) FILE *file = fopen("/proc/self/status", "r");
 	struct stat st = { 0 };
-	char line[128];
-	long kb = 0;
+	struct rusage usage;
 
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "VmRSS: %ld", &kb) == 1)
-			break;
+	getrusage(RUSAGE_SELF, &usage);
 	stat(bench->index_path, &st);
-	printf("file, resident   %8.1f MB, %.1f MB\n", (double)st.st_size / 1e6,
-	       (double)kb / 1e3);
+	printf("file             %8.1f MB\n", (double)st.st_size / 1e6);
+	printf("resident at most %8.1f MB\n", (double)usage.ru_maxrss / 1e3);
 }
 
 static void report_lookups(struct bench *bench)

@@ -1,6 +1,8 @@
 /* sync/index: sweeping, opening, damage, readers beside the writer. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "tests/unit/index_bed.h"
 
@@ -72,12 +74,11 @@ static void test_tokens_go_with_rows(void **state)
 
 static void damage(const char *path, off_t offset)
 {
-	_cleanup_(fclosep) FILE *file = fopen(path, "r+");
+	_cleanup_(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
 	char junk[4096];
 
 	memset(junk, 0x5a, sizeof(junk));
-	assert_int_equal(fseek(file, offset, SEEK_SET), 0);
-	assert_int_equal(fwrite(junk, 1, sizeof(junk), file), sizeof(junk));
+	assert_int_equal(pwrite(fd, junk, sizeof(junk), offset), sizeof(junk));
 }
 
 /* Of another store, site, remote or root: emptied. Damaged: made anew. */
@@ -113,22 +114,25 @@ static void test_another_identity_empties(void **state)
 
 static char *read_file(const char *path, size_t *ret_len)
 {
-	_cleanup_(fclosep) FILE *file = fopen(path, "r");
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st = { 0 };
 	char *data;
 
-	assert_int_equal(fseek(file, 0, SEEK_END), 0);
-	*ret_len = (size_t)ftell(file);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		abort();
+	*ret_len = (size_t)st.st_size;
 	data = malloc(*ret_len);
-	rewind(file);
-	assert_int_equal(fread(data, 1, *ret_len, file), *ret_len);
+	assert_non_null(data);
+	assert_int_equal(pread(fd, data, *ret_len, 0), *ret_len);
 	return data;
 }
 
 static void write_file(const char *path, const char *data, size_t len)
 {
-	_cleanup_(fclosep) FILE *file = fopen(path, "w");
+	_cleanup_(closep) int fd =
+		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	assert_int_equal(fwrite(data, 1, len, file), len);
+	assert_int_equal(pwrite(fd, data, len, 0), len);
 }
 
 static bool find_damage(struct index_bed *bed)
