@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const struct cases *const groups[] = {
-	&cases_read,
-	&cases_store,
+	&cases_read,  &cases_list,   &cases_store,
+	&cases_names, &cases_source, &cases_resume,
 };
 
 static int run(const struct cases *cases, const struct hand *hand)
