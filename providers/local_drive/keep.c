@@ -1,9 +1,10 @@
 /*
  * Moving an object out of its place so that it stays recoverable.
  *
- * To replace one, the part is moved to the name that the old object will have, and the two are exchanged: one step, after
- * which what came out is compared with what should have. File systems without RENAME_EXCHANGE (NFS, SMB, exFAT) get
- * a second link (or copy) of the old object and a rename over it, under a lock against others who do the same.
+ * Whoever replaces an object locks it, so that providers on any host do so one after the other. The part is moved to the
+ * name that the old object will have, and the two are exchanged: one step, after which what came out is compared with
+ * what should have, since people take no locks. File systems without RENAME_EXCHANGE (NFS, SMB, exFAT) get a second
+ * link (or copy) of the old object and a rename over it.
  */
 #include "providers/local_drive/keep.h"
 
@@ -20,7 +21,6 @@
 
 #define SUPERSEDED PRIVATE_FOLDER "/superseded"
 #define TRASH PRIVATE_FOLDER "/trash"
-#define LOCK_FILE PRIVATE_FOLDER "/remote-id" /* where there is one, it will do */
 #define NAMES 100 /* that many may be moved aside in one millisecond */
 
 /* The Ith name for what lay at PATH: the time, without the colons that some file systems refuse. */
@@ -84,17 +84,20 @@ static int move_aside(const struct visit *visit, const char *kind, const char *f
 	return r < 0 ? r : -EEXIST;
 }
 
-static bool is_at(const struct visit *visit, const char *path, const struct stat *st)
-{
-	struct stat now;
-
-	return beneath_stat(visit->fd, path, &now) == 0 &&
-	       object_is_same_content(&now, st);
-}
-
 static int changed(const struct visit *visit)
 {
 	return visit_say(visit, PROVIDER_CHANGED, "was replaced by somebody else");
+}
+
+/* What lies at PATH is the content of ST. PROVIDER_CHANGED. */
+static int check_at(const struct visit *visit, const char *path, const struct stat *st)
+{
+	struct stat now;
+	int r = beneath_stat(visit->fd, path, &now);
+
+	if (r == -ENOENT || (r == 0 && !object_is_same_content(&now, st)))
+		return changed(visit);
+	return r < 0 ? visit_fault(visit, r, true, "look at") : 0;
 }
 
 static int sync_both(const struct visit *visit, const char *aside)
@@ -108,15 +111,26 @@ static int sync_both(const struct visit *visit, const char *aside)
 
 /* ---- by exchange ---- */
 
-/* After an exchange that brought out something else: back. True where our part is where it was before. */
-static bool exchange_back(const struct visit *visit, const struct part *part,
-			  const char *aside)
+/* The part goes back to where it came from; it lies aside. */
+static void move_back(const struct visit *visit, struct part *part, char **aside,
+		      char **incoming)
+{
+	if (rename_beneath(visit->fd, *aside, *incoming) == 0)
+		part->path = steal(*incoming);
+	else
+		part->path = steal(*aside);
+}
+
+/* The exchange brought out something else. A third hand may exchange it meanwhile, too: what then lies aside is no part of
+ * ours and stays there. */
+static void exchange_back(const struct visit *visit, struct part *part, char **aside,
+			  char **incoming)
 {
 	struct stat ours;
 
-	beneath_rename(visit->fd, aside, visit->path, RENAME_EXCHANGE);
-	/* a third hand may have been faster: then what lies aside is no part and stays there */
-	return fstat(part->fd, &ours) == 0 && is_at(visit, aside, &ours);
+	beneath_rename(visit->fd, *aside, visit->path, RENAME_EXCHANGE);
+	if (fstat(part->fd, &ours) == 0 && check_at(visit, *aside, &ours) == 0)
+		move_back(visit, part, aside, incoming);
 }
 
 /* -EOPNOTSUPP where the file system cannot. */
@@ -125,29 +139,22 @@ static int replace_by_exchange(const struct visit *visit, const struct stat *st,
 {
 	_cleanup_(freep) char *aside = NULL, *incoming = NULL;
 	int r = move_aside(visit, SUPERSEDED, part->path, rename_beneath, &aside);
-	bool is_ours = true;
 
 	if (r < 0)
 		return visit_fault(visit, r, true, "keep the old");
 	incoming = steal(part->path);
 	r = beneath_rename(visit->fd, aside, visit->path, RENAME_EXCHANGE);
-	if (r == 0 && is_at(visit, aside, st))
-		return sync_both(visit, aside);
 	if (r == 0) {
-		is_ours = exchange_back(visit, part, aside);
-		r = -ENOENT;
+		r = check_at(visit, aside, st);
+		if (r == 0)
+			return sync_both(visit, aside);
+		exchange_back(visit, part, &aside, &incoming);
+		return r;
 	}
-	if (is_ours) {
-		if (rename_beneath(visit->fd, aside, incoming) == 0)
-			part->path = steal(incoming);
-		else
-			part->path = steal(aside);
-	}
-	if (r == -ENOENT)
-		return changed(visit);
+	move_back(visit, part, &aside, &incoming);
 	if (r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP)
 		return -EOPNOTSUPP;
-	return visit_fault(visit, r, true, "replace");
+	return r == -ENOENT ? changed(visit) : visit_fault(visit, r, true, "replace");
 }
 
 /* ---- by link and rename ---- */
@@ -209,35 +216,20 @@ static int link_aside(const struct visit *visit, const struct stat *st, char **r
 		return changed(visit);
 	if (r < 0)
 		return visit_fault(visit, r, true, "keep the old");
-	if (!is_at(visit, aside, st)) {
+	r = check_at(visit, aside, st);
+	if (r == 0)
+		*ret = steal(aside);
+	else
 		beneath_unlink(visit->fd, aside, 0);
-		return changed(visit);
-	}
-	*ret = steal(aside);
-	return 0;
-}
-
-/* Against others who replace in the same way, on any host: held for a few system calls. Without one where the
- * file system knows no locks. */
-static int lock_replacing(const struct visit *visit)
-{
-	int fd = beneath_open(visit->fd, LOCK_FILE, O_RDWR | O_NONBLOCK, 0);
-
-	while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
-		;
-	return fd;
+	return r;
 }
 
 static int replace_by_rename(const struct visit *visit, const struct stat *st,
 			     struct part *part)
 {
 	_cleanup_(freep) char *aside = NULL;
-	_cleanup_(closep) int lock_fd = lock_replacing(visit);
-	int r;
+	int r = link_aside(visit, st, &aside);
 
-	if (!is_at(visit, visit->path, st))
-		return changed(visit);
-	r = link_aside(visit, st, &aside);
 	if (r != 0)
 		return r;
 	r = beneath_rename(visit->fd, part->path, visit->path, 0);
@@ -249,10 +241,43 @@ static int replace_by_rename(const struct visit *visit, const struct stat *st,
 	return sync_both(visit, aside);
 }
 
+/* ---- both ---- */
+
+/* Locks the object, which is then still what ST says. Without a lock where the file system knows none. */
+static int lock_object(const struct visit *visit, const struct stat *st, int *ret_fd)
+{
+	_cleanup_(closep) int fd = -1;
+	int flags = O_NONBLOCK | O_NOCTTY;
+	int r;
+
+	/* a lock across hosts (NFS) wants a descriptor that can write */
+	fd = beneath_open(visit->fd, visit->path, O_RDWR | flags, 0);
+	if (fd == -EACCES || fd == -EPERM || fd == -ETXTBSY)
+		fd = beneath_open(visit->fd, visit->path, O_RDONLY | flags, 0);
+	if (fd == -ENOENT)
+		return changed(visit);
+	if (fd < 0)
+		return visit_fault(visit, fd, true, "replace");
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			return visit_say(visit, PROVIDER_BUSY,
+					 "is locked: somebody replaces or uses it");
+		if (errno != EINTR)
+			break;
+	}
+	r = check_at(visit, visit->path, st);
+	if (r == 0)
+		*ret_fd = steal_fd(fd);
+	return r;
+}
+
 int keep_replace(const struct visit *visit, const struct stat *st, struct part *part)
 {
-	int r = replace_by_exchange(visit, st, part);
+	_cleanup_(closep) int lock_fd = -1;
+	int r = lock_object(visit, st, &lock_fd);
 
+	if (r == 0)
+		r = replace_by_exchange(visit, st, part);
 	return r == -EOPNOTSUPP ? replace_by_rename(visit, st, part) : r;
 }
 
@@ -265,8 +290,9 @@ int keep_trash(const struct visit *visit, const struct stat *st)
 		return visit_fault(visit, r, false, "move into the trash");
 	if (r < 0)
 		return visit_fault(visit, r, true, "move into the trash");
-	if (is_at(visit, aside, st))
+	r = check_at(visit, aside, st);
+	if (r == 0)
 		return sync_both(visit, aside);
 	rename_beneath(visit->fd, aside, visit->path);
-	return changed(visit);
+	return r;
 }

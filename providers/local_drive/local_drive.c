@@ -115,29 +115,32 @@ static int local_drive_stat(struct provider *base, const struct provider_ref *re
 
 struct listing {
 	const struct visit *visit;
+	const char *folder;
+	int fd;
 	provider_list_fn *fn;
 	void *context;
 };
 
 /* One name of a folder. What goes while we look, and what is neither file nor folder, is not there. */
-static int list_entry(const struct listing *listing, int dir_fd, const char *name)
+static int list_entry(const struct listing *listing, const char *name)
 {
-	const struct visit *visit = listing->visit;
 	struct provider_object object = { 0 };
 	_cleanup_(freep) char *path = NULL;
 	struct stat st;
 	int r;
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || !path_is_utf8(name) ||
-	    (!visit->path[0] && strcmp(name, PRIVATE_FOLDER) == 0))
+	    (!listing->folder[0] && strcmp(name, PRIVATE_FOLDER) == 0))
 		return 0;
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : visit_fault(visit, -errno, false, "list");
+	if (fstatat(listing->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT
+			       ? 0
+			       : visit_fault(listing->visit, -errno, false, "list");
 	if (S_ISDIR(st.st_mode))
 		return listing->fn(listing->context, name, true, NULL);
 	if (!S_ISREG(st.st_mode))
 		return 0;
-	path = path_join(visit->path, name);
+	path = path_join(listing->folder, name);
 	r = path ? object_fill(path, &st, &object) : -ENOMEM;
 	if (r == 0)
 		r = listing->fn(listing->context, name, false, &object);
@@ -145,10 +148,23 @@ static int list_entry(const struct listing *listing, int dir_fd, const char *nam
 	return r;
 }
 
-static void closedirp(DIR **dir)
+static int list_entries(const struct listing *listing, DIR *dir)
 {
-	if (*dir)
-		closedir(*dir);
+	int r = 0;
+
+	while (r == 0) {
+		struct dirent *entry;
+
+		if (visit_is_canceled(listing->visit))
+			return -ECANCELED;
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry)
+			return errno ? visit_fault(listing->visit, -errno, false, "list")
+				     : 0;
+		r = list_entry(listing, entry->d_name);
+	}
+	return r;
 }
 
 static int local_drive_list(struct provider *base, const struct provider_ref *folder,
@@ -156,32 +172,22 @@ static int local_drive_list(struct provider *base, const struct provider_ref *fo
 			    struct provider_call *call)
 {
 	_cleanup_(visit_done) struct visit visit = { .fd = -1 };
-	_cleanup_(closedirp) DIR *dir = NULL;
-	struct listing listing = { &visit, fn, context };
+	struct listing listing = { &visit, folder->path, -1, fn, context };
 	int r = begin(base, folder, call, &visit);
-	int fd;
+	DIR *dir;
 
 	if (r != 0)
 		return r;
-	fd = beneath_open(visit.fd, folder->path, O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
-		return visit_fault(&visit, fd, false, "list");
-	dir = fdopendir(fd);
+	listing.fd = beneath_open(visit.fd, folder->path, O_RDONLY | O_DIRECTORY, 0);
+	if (listing.fd < 0)
+		return visit_fault(&visit, listing.fd, false, "list");
+	dir = fdopendir(listing.fd);
 	if (!dir) {
-		close(fd);
+		close(listing.fd);
 		return -ENOMEM;
 	}
-	while (r == 0) {
-		struct dirent *entry;
-
-		if (visit_is_canceled(&visit))
-			return -ECANCELED;
-		errno = 0;
-		entry = readdir(dir);
-		if (!entry)
-			return errno ? visit_fault(&visit, -errno, false, "list") : 0;
-		r = list_entry(&listing, dirfd(dir), entry->d_name);
-	}
+	r = list_entries(&listing, dir);
+	closedir(dir);
 	return r;
 }
 

@@ -38,10 +38,9 @@ static bool can_lock(int fd)
 	return r == 0 || errno != EWOULDBLOCK;
 }
 
-int part_create(const struct visit *visit, const struct provider_put *put,
-		struct part *ret)
+static int create(const struct visit *visit, const struct provider_put *put,
+		  struct part *part)
 {
-	_cleanup_(part_done) struct part part = { .fd = -1 };
 	_cleanup_(freep) char *prefix = token_part_prefix(put);
 	uint64_t random;
 	int r;
@@ -50,21 +49,29 @@ int part_create(const struct visit *visit, const struct provider_put *put,
 		return -ENOMEM;
 	if (getrandom(&random, sizeof(random), 0) < 0)
 		return -errno;
-	part.path = strf(INCOMING "/%s%016" PRIx64, prefix, random);
-	if (!part.path)
+	part->path = strf(INCOMING "/%s%016" PRIx64, prefix, random);
+	if (!part->path)
 		return -ENOMEM;
-	r = hasher_new(&part.hasher);
+	r = hasher_new(&part->hasher);
 	if (r == 0)
 		r = visit_private(visit, "incoming", NULL);
 	if (r != 0)
 		return r;
-	part.fd = beneath_open(visit->fd, part.path, O_RDWR | O_CREAT | O_EXCL, 0644);
-	if (part.fd < 0)
-		return visit_private_fault(visit, part.fd, "incoming");
-	can_lock(part.fd);
-	*ret = part;
-	part = (struct part){ .fd = -1 };
+	part->fd = beneath_open(visit->fd, part->path, O_RDWR | O_CREAT | O_EXCL, 0644);
+	if (part->fd < 0)
+		return visit_private_fault(visit, part->fd, "incoming");
+	can_lock(part->fd);
 	return 0;
+}
+
+int part_create(const struct visit *visit, const struct provider_put *put,
+		struct part *part)
+{
+	int r = create(visit, put, part);
+
+	if (r != 0)
+		part_done(part);
+	return r;
 }
 
 static int hash(void *context, const void *data, size_t len, uint64_t offset)
@@ -96,10 +103,9 @@ static int open_part(const struct visit *visit, const struct token *token,
 	return 0;
 }
 
-int part_resume(const struct visit *visit, const struct provider_put *put,
-		struct part *ret)
+static int resume(const struct visit *visit, const struct provider_put *put,
+		  struct part *part)
 {
-	_cleanup_(part_done) struct part part = { .fd = -1 };
 	_cleanup_(freep) char *prefix = token_part_prefix(put);
 	struct token token;
 	int r;
@@ -110,18 +116,25 @@ int part_resume(const struct visit *visit, const struct provider_put *put,
 	    token_parse(put->resume->token, &token) < 0 || !token_is_of(&token, put) ||
 	    !token_is_part(token.part, prefix))
 		return -ENOENT;
-	part.path = strf(INCOMING "/%s", token.part);
-	if (!part.path)
+	part->path = strf(INCOMING "/%s", token.part);
+	if (!part->path)
 		return -ENOMEM;
-	r = hasher_new(&part.hasher);
+	r = hasher_new(&part->hasher);
 	if (r == 0)
-		r = open_part(visit, &token, &part);
-	if (r < 0)
-		return r;
-	part.offset = part.saved = token.offset;
-	*ret = part;
-	part = (struct part){ .fd = -1 };
-	return 0;
+		r = open_part(visit, &token, part);
+	if (r == 0)
+		part->offset = part->saved = token.offset;
+	return r;
+}
+
+int part_resume(const struct visit *visit, const struct provider_put *put,
+		struct part *part)
+{
+	int r = resume(visit, put, part);
+
+	if (r != 0)
+		part_done(part);
+	return r;
 }
 
 static bool is_zero(const char *data, size_t len)
@@ -249,22 +262,20 @@ static void sweep_one(int dir_fd, const char *name)
 		unlinkat(dir_fd, name, 0);
 }
 
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 void part_sweep(int root_fd)
 {
-	_cleanup_(closep) int fd =
-		beneath_open(root_fd, INCOMING, O_RDONLY | O_DIRECTORY, 0);
-	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int fd = beneath_open(root_fd, INCOMING, O_RDONLY | O_DIRECTORY, 0);
 	struct dirent *entry;
+	DIR *dir;
 
-	if (!dir)
+	if (fd < 0)
 		return;
-	steal_fd(fd);
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return;
+	}
 	while ((entry = readdir(dir)))
-		sweep_one(dirfd(dir), entry->d_name);
+		sweep_one(fd, entry->d_name);
+	closedir(dir);
 }

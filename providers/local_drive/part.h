@@ -12,7 +12,7 @@
 #include "providers/local_drive/token.h"
 #include "providers/local_drive/visit.h"
 
-/* All zero but fd = -1: nothing yet. */
+/* All zero but fd = -1: empty. */
 struct part {
 	int fd;
 	char *path; /* below the root, wherever it was moved to; NULL: not our file */
@@ -21,12 +21,13 @@ struct part {
 	struct hasher *hasher; /* of them */
 };
 
+/* PART is empty, and empty again where it fails. */
 int part_create(const struct visit *visit, const struct provider_put *put,
-		struct part *ret);
-/* Goes on where the token of PUT left off, the bytes up to there compared with what was sent then. -ENOENT: it
+		struct part *part);
+/* The same where the token of PUT left off, the bytes up to there compared with what was sent then. -ENOENT: it
  * cannot be; begin anew. */
 int part_resume(const struct visit *visit, const struct provider_put *put,
-		struct part *ret);
+		struct part *part);
 void part_done(struct part *part);
 /* Takes the next bytes: hashes and writes them; zeros become a hole. Without a file (fd -1) it hashes only. */
 int part_add(struct part *part, const struct visit *visit, const void *data, size_t len);

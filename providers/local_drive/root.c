@@ -79,6 +79,22 @@ static int read_identity(int root_fd, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* No identity can be had, and that is no fault of the disk. */
+static bool is_readable_all_the_same(int id_fault)
+{
+	static const int faults[] = {
+		0,        -ENOENT, -EBADMSG,
+		-EACCES,  -EPERM, /* another user's `.sitefs` */
+		-ENOTDIR, -ELOOP, /* what is called so is none of ours */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		if (id_fault == faults[i])
+			return true;
+	}
+	return false;
+}
+
 static int look_at(const struct root *root, struct error *error, struct look *ret)
 {
 	struct statx stx;
@@ -95,17 +111,9 @@ static int look_at(const struct root *root, struct error *error, struct look *re
 			(struct timespec){ .tv_sec = stx.stx_btime.tv_sec,
 					   .tv_nsec = stx.stx_btime.tv_nsec });
 	ret->id_fault = read_identity(ret->fd, &ret->seen.id);
-	switch (-ret->id_fault) {
-	case 0:
-	case ENOENT:
-	case EBADMSG:
-	case EACCES: /* another user's: the folder may be readable all the same */
-	case EPERM:
-	case ENOTDIR: /* `.sitefs` is none of ours: fine for reading */
-	case ELOOP:
-		return 0;
-	}
-	return fault(root, ret->id_fault, error);
+	return is_readable_all_the_same(ret->id_fault)
+		       ? 0
+		       : fault(root, ret->id_fault, error);
 }
 
 static bool is_same_folder(const struct root_seen *a, const struct root_seen *b)

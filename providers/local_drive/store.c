@@ -172,7 +172,7 @@ static int conflict(const struct store *store)
 	return visit_say(store->visit, PROVIDER_EXISTS, "exists with other content");
 }
 
-/* Is the object that is there what we bring? Then it is the result. PROVIDER_GONE: it went meanwhile. */
+/* Is the object that is there what we bring? Then it is the result. -EAGAIN: it changed or went meanwhile. */
 static int adopt(const struct store *store, const struct digest *ours,
 		 struct provider_object *ret)
 {
@@ -185,6 +185,8 @@ static int adopt(const struct store *store, const struct digest *ours,
 		return conflict(store);
 	if (r == 0)
 		r = object_digest(store->visit, fd, &st, &held);
+	if (r == PROVIDER_GONE || r == PROVIDER_CHANGED)
+		return -EAGAIN;
 	if (r == 0 && !digest_equal(&held, ours))
 		return conflict(store);
 	if (r == 0)
@@ -228,7 +230,7 @@ static int look_before(struct store *store, struct provider_object *ret, bool *i
 	if (r == 0)
 		r = adopt(store, &ours, ret);
 	*is_done = r == 0;
-	return r == PROVIDER_GONE ? 0 : r;
+	return r == -EAGAIN ? 0 : r;
 }
 
 /* ---- into place ---- */
@@ -302,14 +304,14 @@ static int put_in_place(struct store *store, struct provider_object *ret)
 			r = keep_replace(store->visit, &st, &store->part);
 		else if (r == 0)
 			r = place(store);
-		if (r == PROVIDER_GONE || r == -EEXIST || r == -ENOENT)
+		if (r == -EAGAIN || r == -EEXIST || r == -ENOENT)
 			continue;
 		if (r == 0 && there != THERE_OTHER)
 			r = fill_from_part(store, ret);
 		return r;
 	}
 	return visit_say(store->visit, PROVIDER_BUSY,
-			 "cannot be put into place: its folder comes and goes");
+			 "cannot be put into place: it comes and goes there");
 }
 
 /* ---- all of it ---- */

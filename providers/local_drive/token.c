@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sync/base/buf.h"
@@ -40,22 +40,48 @@ char *token_format(const struct token *token)
 		    token->offset, token->size, token->mtime_ns, prefix, source);
 }
 
+/* The next field, which ends at a blank or at the end; false where it is empty or longer than SIZE - 1. */
+static bool take_field(const char **text, char *ret, size_t size)
+{
+	size_t len = strcspn(*text, " ");
+
+	if (!len || len >= size)
+		return false;
+	memcpy(ret, *text, len);
+	ret[len] = '\0';
+	*text += len;
+	*text += **text == ' ';
+	return true;
+}
+
+static bool take_number(const char **text, int64_t *ret)
+{
+	char field[24], *end;
+
+	if (!take_field(text, field, sizeof(field)))
+		return false;
+	errno = 0;
+	*ret = strtoll(field, &end, 10);
+	return errno == 0 && !*end;
+}
+
 int token_parse(const char *text, struct token *ret)
 {
-	char prefix[DIGEST_HEX_SIZE], source[DIGEST_HEX_SIZE];
+	char version[8], prefix[DIGEST_HEX_SIZE], source[DIGEST_HEX_SIZE];
 	struct token token;
-	int end = -1;
+	int64_t offset;
 
-	_Static_assert(TOKEN_PART_SIZE == 80 && DIGEST_HEX_SIZE == 65,
-		       "widths of the conversions below");
-	if (sscanf(text, VERSION " %79s %" SCNu64 " %" SCNd64 " %" SCNd64 " %64s %64s%n",
-		   token.part, &token.offset, &token.size, &token.mtime_ns, prefix,
-		   source, &end) != 6 ||
-	    end < 0 || text[end])
+	if (!take_field(&text, version, sizeof(version)) ||
+	    strcmp(version, VERSION) != 0 ||
+	    !take_field(&text, token.part, sizeof(token.part)) ||
+	    !take_number(&text, &offset) || !take_number(&text, &token.size) ||
+	    !take_number(&text, &token.mtime_ns) ||
+	    !take_field(&text, prefix, sizeof(prefix)) ||
+	    !take_field(&text, source, sizeof(source)) || *text)
 		return -EINVAL;
-	if (!token_is_part(token.part, NULL) || token.size < 0 ||
-	    token.offset > (uint64_t)token.size)
+	if (!token_is_part(token.part, NULL) || offset < 0 || offset > token.size)
 		return -EINVAL;
+	token.offset = (uint64_t)offset;
 	if (decode_sha256(prefix, &token.prefix) < 0 || !token.prefix.has_sha256 ||
 	    decode_sha256(source, &token.source) < 0)
 		return -EINVAL;
