@@ -64,8 +64,11 @@ struct hand {
 	bool (*set_full)(void *remote, bool is_on);
 	/* Every call has that outcome, of the site or the moment, with its error set. */
 	bool (*set_outcome)(void *remote, int outcome, bool is_on);
+	/* The Nth step from now of the remote itself (1: the next) fails with ERROR, once; 0: none does. */
+	void (*fail_step)(void *remote, unsigned n, int error);
+	bool (*has_failed_step)(void *remote);
 };
 
-extern const struct hand hand_local_drive;
+extern const struct hand hand_local_drive, hand_local_drive_nfs, hand_local_drive_exfat;
 /* NULL: none of that name. */
 const struct hand *hand_of(const char *name);

@@ -19,6 +19,7 @@
 #include "providers/registry.h"
 #include "sync/base/beneath.h"
 #include "sync/base/buf.h"
+#include "tests/contract/provider/failing_call.h"
 
 #define PRIVATE ".sitefs"
 
@@ -43,21 +44,37 @@ static void remove_tree(const char *path)
 	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Mounts are ours alone from the first use on. */
+static bool write_file(const char *path, const char *text)
+{
+	_cleanup_(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd >= 0 && fd_write_all(fd, text, strlen(text)) == 0;
+}
+
+/* A name space of our own for mounts; an ordinary user needs one for users, too, in which he is himself. */
+static bool unshare_mounts(void)
+{
+	_cleanup_(freep) char *uid = strf("%u %u 1", geteuid(), geteuid());
+	_cleanup_(freep) char *gid = strf("%u %u 1", getegid(), getegid());
+
+	if (geteuid() == 0)
+		return unshare(CLONE_NEWNS) == 0;
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+	       write_file("/proc/self/setgroups", "deny") &&
+	       write_file("/proc/self/uid_map", uid) &&
+	       write_file("/proc/self/gid_map", gid);
+}
+
+/* Asked first before there is any thread; mounts are ours alone from then on. */
 static bool can_mount(void)
 {
 	static int state; /* 0: not asked yet */
 
-	if (!state) {
-		bool is_root = geteuid() == 0;
-
-		state = unshare(is_root ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) ==
-						0 &&
-					mount(NULL, "/", NULL, MS_REC | MS_PRIVATE,
-					      NULL) == 0
+	if (!state)
+		state = unshare_mounts() && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE,
+						  NULL) == 0
 				? 1
 				: -1;
-	}
 	return state > 0;
 }
 
@@ -66,7 +83,7 @@ static void *local_open(void)
 	struct remote *remote = calloc(1, sizeof(*remote));
 
 	assert(remote);
-	can_mount(); /* before there is any thread */
+	can_mount();
 	snprintf(remote->dir, sizeof(remote->dir), "/tmp/sitefs-provider.XXXXXX");
 	if (!mkdtemp(remote->dir)) {
 		free(remote);
@@ -405,29 +422,63 @@ static bool local_set_full(void *context, bool is_on)
 	return mount("none", full, "tmpfs", 0, "size=64k") == 0;
 }
 
+static void local_fail_step(void *context, unsigned n, int error)
+{
+	failing_call_at(n, error);
+}
+
+static bool local_has_failed_step(void *context)
+{
+	return failing_call_has_failed();
+}
+
+/* ---- the same on file systems that can less ---- */
+
+static void *open_on(enum fs_kind kind)
+{
+	failing_call_set_kind(kind);
+	return local_open();
+}
+
+static void *local_open_local(void)
+{
+	return open_on(FS_LOCAL);
+}
+
+static void *local_open_nfs(void)
+{
+	return open_on(FS_NFS);
+}
+
+static void *local_open_exfat(void)
+{
+	return open_on(FS_NO_LINK);
+}
+
+#define LOCAL_DRIVE                                                                     \
+	.close = local_close, .provider = local_provider, .is_shared = true,            \
+	.put = local_put, .put_marks = local_put_marks, .put_folder = local_put_folder, \
+	.edit = local_edit, .cut = local_cut, .remove = local_remove,                   \
+	.swap = local_swap, .read = local_read, .count = local_count,                   \
+	.has_old = local_has_old, .has_trashed = local_has_trashed,                     \
+	.put_oddities = local_put_oddities, .count_parts = local_count_parts,           \
+	.drop_parts = local_drop_parts, .flip = local_flip, .set_away = local_set_away, \
+	.set_swapped = local_set_swapped, .set_readonly = local_set_readonly,           \
+	.set_full = local_set_full, .fail_step = local_fail_step,                       \
+	.has_failed_step = local_has_failed_step
+
 const struct hand hand_local_drive = {
 	.name = "local_drive",
-	.open = local_open,
-	.close = local_close,
-	.provider = local_provider,
-	.is_shared = true,
-	.put = local_put,
-	.put_marks = local_put_marks,
-	.put_folder = local_put_folder,
-	.edit = local_edit,
-	.cut = local_cut,
-	.remove = local_remove,
-	.swap = local_swap,
-	.read = local_read,
-	.count = local_count,
-	.has_old = local_has_old,
-	.has_trashed = local_has_trashed,
-	.put_oddities = local_put_oddities,
-	.count_parts = local_count_parts,
-	.drop_parts = local_drop_parts,
-	.flip = local_flip,
-	.set_away = local_set_away,
-	.set_swapped = local_set_swapped,
-	.set_readonly = local_set_readonly,
-	.set_full = local_set_full,
+	.open = local_open_local,
+	LOCAL_DRIVE,
+};
+const struct hand hand_local_drive_nfs = {
+	.name = "local_drive-nfs",
+	.open = local_open_nfs,
+	LOCAL_DRIVE,
+};
+const struct hand hand_local_drive_exfat = {
+	.name = "local_drive-exfat",
+	.open = local_open_exfat,
+	LOCAL_DRIVE,
 };

@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const struct cases *const groups[] = {
-	&cases_read,  &cases_list,   &cases_store,
-	&cases_names, &cases_source, &cases_resume,
+	&cases_read,   &cases_list, &cases_store, &cases_names,   &cases_source,
+	&cases_resume, &cases_site, &cases_many,  &cases_trouble,
 };
 
 static int run(const struct cases *cases, const struct hand *hand)
@@ -43,5 +43,7 @@ int main(int argc, char **argv)
 		if (!only || strcmp(groups[i]->name, only) == 0)
 			n_failed += run(groups[i], hand);
 	}
+	if (only && strcmp(cases_large.name, only) == 0)
+		n_failed += run(&cases_large, hand);
 	return n_failed != 0;
 }

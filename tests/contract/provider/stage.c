@@ -5,13 +5,16 @@
 #include "tests/contract/provider/stage.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static _Thread_local struct error last_error;
 
 const struct hand *hand_of(const char *name)
 {
-	static const struct hand *const hands[] = { &hand_local_drive };
+	static const struct hand *const hands[] = { &hand_local_drive,
+						    &hand_local_drive_nfs,
+						    &hand_local_drive_exfat };
 
 	for (size_t i = 0; i < ARRAY_SIZE(hands); i++) {
 		if (strcmp(hands[i]->name, name) == 0)
@@ -57,8 +60,27 @@ void stage_need(const struct stage *stage, bool can, const char *what)
 {
 	if (can)
 		return;
-	print_message("skipped: %s cannot play \"%s\" here\n", stage->hand->name, what);
+	print_message("skipped: a remote of kind %s cannot play \"%s\" here\n",
+		      stage->hand->name, what);
 	skip();
+}
+
+void stage_set(const struct stage *stage, bool (*set)(void *remote, bool is_on),
+	       const char *what)
+{
+	const char *require = getenv("SITEFS_REQUIRE");
+
+	stage_need(stage, set, what);
+	if (set(stage->remote, true))
+		return;
+	if (require && require[0] && strcmp(require, "0") != 0)
+		fail_msg("%s: cannot play \"%s\" here", stage->hand->name, what);
+	stage_need(stage, false, what);
+}
+
+void stage_unset(const struct stage *stage, bool (*set)(void *remote, bool is_on))
+{
+	assert_true(set(stage->remote, false));
 }
 
 const char *stage_error(void)

@@ -25,8 +25,13 @@ int stage_close(void **state);
 /* One more provider, probed or not. */
 struct provider *stage_provider(const struct stage *stage, bool is_probed);
 
-/* Ends the test as skipped, naming WHAT, unless CAN. */
+/* Ends the test as skipped, naming WHAT, unless the hand CAN play it with that kind of remote. */
 void stage_need(const struct stage *stage, bool can, const char *what);
+/* Plays what SET does, from now on. Skipped as above where SET is NULL; where it cannot be played on this machine, too,
+ * but a failure with SITEFS_REQUIRE=1. */
+void stage_set(const struct stage *stage, bool (*set)(void *remote, bool is_on),
+	       const char *what);
+void stage_unset(const struct stage *stage, bool (*set)(void *remote, bool is_on));
 
 /* As the port has them, with a call of their own; what the call said goes to stage_error(). */
 int do_probe(struct provider *provider, bool create_root);
@@ -67,4 +72,4 @@ struct cases {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
 
 extern const struct cases cases_read, cases_list, cases_store, cases_names, cases_source,
-	cases_resume, cases_site, cases_many, cases_memory, cases_large;
+	cases_resume, cases_site, cases_many, cases_trouble, cases_large;
