@@ -87,7 +87,8 @@ struct hydrate_read {
 	/* private */
 	struct hydration *hydration;
 	struct hydrate_read *next;
-	int64_t deadline_ms;
+	int64_t deadline_ms, result;
+	int fd;
 	bool is_waiting;
 };
 void hydrate_read(struct hydration *hydration, struct hydrate_read *read);
@@ -101,8 +102,7 @@ struct hydrate_learn {
 	/* private */
 	struct hydrator *hydrator;
 	struct hydrate_learn *next;
-	char *folder;
-	int root;
+	struct hydrate_listing *listing;
 	int64_t deadline_ms;
 };
 void hydrate_learn(struct hydrator *hydrator, int root, const char *rel,

@@ -27,6 +27,30 @@ struct hydrator {
 	char *spoilt GUARDED_BY(&lock);
 };
 
+/* Of the fake: the file that is asked for. */
+struct hydrate_listing {
+	int root;
+	char *rel;
+};
+
+static struct hydrate_listing *listing_new(int root, const char *rel)
+{
+	struct hydrate_listing *listing = calloc(1, sizeof(*listing));
+
+	assert(listing);
+	listing->root = root;
+	listing->rel = strdup(rel);
+	return listing;
+}
+
+static void listing_free(struct hydrate_listing *listing)
+{
+	if (!listing)
+		return;
+	free(listing->rel);
+	free(listing);
+}
+
 static void answer(struct hydrate_read *read, int64_t result)
 {
 	struct hydration *hydration = read->hydration;
@@ -74,12 +98,12 @@ static void *run(void *context)
 		if (read) {
 			answer(read, is_spoilt ? -EIO : 0);
 		} else {
-			char *rel = learn->folder;
-			int r = fake_learn_entry(hydrator->engine, learn->root, rel);
+			struct hydrate_listing *listing = learn->listing;
+			int r = fake_learn_entry(hydrator->engine, listing->root,
+						 listing->rel);
 
-			learn->folder = NULL;
 			learn->done(learn, r);
-			free(rel);
+			listing_free(listing);
 		}
 	}
 	return NULL;
@@ -227,8 +251,7 @@ void hydrate_learn(struct hydrator *hydrator, int root, const char *rel,
 	fake_note(hydrator->engine, "learn", rel);
 	mutex_lock(&hydrator->lock);
 	learn->hydrator = hydrator;
-	learn->folder = strdup(rel); /* of the fake: the file itself */
-	learn->root = root;
+	learn->listing = listing_new(root, rel);
 	learn->next = hydrator->learns;
 	hydrator->learns = learn;
 	hydrator->n_waiting++;
@@ -240,20 +263,20 @@ void hydrate_learn_cancel(struct hydrate_learn *learn)
 {
 	struct hydrator *hydrator = learn->hydrator;
 	struct hydrate_learn **at;
-	char *rel = NULL;
+	struct hydrate_listing *listing = NULL;
 
 	mutex_lock(&hydrator->lock);
 	for (at = &hydrator->learns; *at && *at != learn; at = &(*at)->next)
 		;
 	if (*at) {
 		*at = learn->next;
-		rel = learn->folder;
+		listing = learn->listing;
 		hydrator->n_waiting--;
 	}
 	mutex_unlock(&hydrator->lock);
-	if (rel)
+	if (listing)
 		learn->done(learn, -EINTR);
-	free(rel);
+	listing_free(listing);
 }
 
 void hydrate_learn_later(struct hydrator *hydrator, int root, const char *rel_folder)
