@@ -123,7 +123,7 @@ static void test_cut(void **state)
 	bytes = saved->bytes;
 	finish(stage, &source, saved);
 	assert_holds(stage, PATH, &source);
-	assert_int_equal(source.n_given, SIZE - bytes);
+	assert_true(source.n_given <= SIZE - bytes);
 }
 
 static void test_cut_again_and_again(void **state)
@@ -184,7 +184,7 @@ static void test_killed(void **state)
 	bytes = saved->bytes;
 	finish(stage, &source, saved);
 	assert_holds(stage, PATH, &source);
-	assert_int_equal(source.n_given, SIZE - bytes);
+	assert_true(source.n_given <= SIZE - bytes);
 }
 
 /* ---- what was kept is of no use any more ---- */

@@ -100,6 +100,8 @@ static int store_again(const struct stage *stage, struct source *source,
 static void try_store(const struct stage *stage, const struct trouble *trouble,
 		      bool is_replacing)
 {
+	stage_need(stage, trouble != &no_memory || !stage->hand->needs_memory,
+		   "no memory");
 	for (unsigned n = 1; n < ENOUGH; n++) {
 		struct source old = SOURCE(n, OLD_SIZE), new = SOURCE(n + ENOUGH, 3000);
 		_cleanup_(freep) char *previous =
@@ -166,6 +168,7 @@ static void try_looking(const struct stage *stage, const struct trouble *trouble
 {
 	struct source old = SOURCE(1, OLD_SIZE);
 
+	stage_need(stage, !stage->hand->needs_memory, "no memory");
 	free(store_ok(stage, PATH, &old, NULL));
 	for (unsigned n = 1; n < ENOUGH; n++) {
 		struct provider *provider = NULL;

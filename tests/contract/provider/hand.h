@@ -28,6 +28,8 @@ struct hand {
 	int (*provider)(void *remote, struct provider **ret);
 	/* Other processes reach the same remote (fork). */
 	bool is_shared;
+	/* It ends the test where there is no memory. */
+	bool needs_memory;
 
 	/* ---- objects ---- */
 	void (*put)(void *remote, const char *path, const void *data, size_t len);
@@ -69,6 +71,7 @@ struct hand {
 	bool (*has_failed_step)(void *remote);
 };
 
-extern const struct hand hand_local_drive, hand_local_drive_nfs, hand_local_drive_exfat;
+extern const struct hand hand_fake, hand_local_drive, hand_local_drive_nfs,
+	hand_local_drive_exfat;
 /* NULL: none of that name. */
 const struct hand *hand_of(const char *name);
