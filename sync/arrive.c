@@ -252,8 +252,8 @@ static void not_arrived(struct engine *engine, struct plan *plan, const struct m
 		return;
 	plan_set_error(&engine->plans, plan, text, true);
 	plan->is_patient = true;
-	/* no room here is a fault of the site, not of the file (law 8) */
-	if (mail->result != -ENOSPC && mail->result != -EDQUOT)
+	/* no room here, or a lost root, is a fault of the site, not of the file (law 8) */
+	if (mail->result != -ENOSPC && mail->result != -EDQUOT && mail->result != -ESTALE)
 		count_try(engine, mail);
 }
 

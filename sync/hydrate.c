@@ -192,11 +192,12 @@ void hydrate_fail(struct hydrate_file *file, int error, const char *text)
 	struct hydrator *hydrator = file->hydrator;
 	struct hydrate_todo todo = { 0 };
 	struct staging *staging;
-	bool is_over;
+	bool is_over, was_wanted;
 	int n_handles;
 
 	mutex_lock(&hydrator->lock);
 	is_over = file->phase == HYDRATE_DONE || file->phase == HYDRATE_FAILED;
+	was_wanted = file->is_wanted;
 	if (!is_over) {
 		file->phase = HYDRATE_FAILED;
 		file->is_wanted = file->is_rest_wanted = false;
@@ -215,10 +216,12 @@ void hydrate_fail(struct hydrate_file *file, int error, const char *text)
 	hydrate_delist_locked(file);
 	mutex_unlock(&hydrator->lock);
 	hydrate_settle(&todo);
-	if (!text)
-		return;
-	log_warning("%s: %s; %d open handles get an error", file->rel, text, n_handles);
-	hydrate_complete(file, error, text);
+	if (text)
+		log_warning("%s: %s; %d open handles get an error", file->rel, text,
+			    n_handles);
+	if (text || was_wanted)
+		hydrate_complete(file, error,
+				 text ? text : "what the file is changed meanwhile");
 }
 
 static void stop(struct hydrate_file *file, int error, const char *text, bool has_reads)

@@ -35,7 +35,8 @@ struct hydrate_result {
 	int root;
 	const char *rel; /* index path */
 	int error; /* 0: complete, verified, in place. A positive provider_outcome or a negative errno: why
-			    not. -EEXIST: something else has the name (it stays). -ECANCELED */
+			    not. -EEXIST: something else has the name (it stays). -ECANCELED: what the
+			    documents say of it changed meanwhile, decide anew. -ESTALE: root lost */
 	const char *text;   /* for people, where error */
 	struct truth truth; /* of what was verified (digests filled), where complete */
 	bool is_new_truth;  /* the store had none, or lacked digests: to be put */
@@ -49,10 +50,13 @@ struct hydrator_setup {
 	struct roots *roots;
 	struct provider *provider; /* NULL: no remote: every open is EIO */
 	struct pool *readers, *workers;
-	/* On a pool thread, no lock held. COMPLETED is called before the last waiting read is answered where
-	 * the read needed completion, and after the stamp is durable. */
+	/* No lock held. Success is told on a pool thread, after the stamp is durable; an error on the thread that met
+	 * it (hydrate_invalidate()'s caller too). Every hydrate_fetch() that returned 0 ends in one COMPLETED, but for
+	 * hydrate_forget() and hydrator_stop(); so does what reads alone started, if it ends for good. A small file's
+	 * read is answered once its bytes are verified, COMPLETED may come a moment later. */
 	void (*completed)(void *context, const struct hydrate_result *result);
-	/* Sizes learnt by listing a folder: objects to be put into the index. */
+	/* Sizes learnt by listing a folder: objects to be put into the index. Their state is OBJECT_UNKNOWN: who knows
+	 * the truth records compares. Names of the folder that are not among them have no object. */
 	void (*listed)(void *context, int root, const char *rel_folder,
 		       const struct index_object *objects, char *const *names, size_t n,
 		       int error);
@@ -66,6 +70,7 @@ int hydrator_new(const struct hydrator_setup *setup, struct hydrator **ret);
 /* Cancels what runs, fails waiting reads with -EIO, keeps staged ranges for the next start. Before the
  * pools are stopped. */
 void hydrator_stop(struct hydrator *hydrator);
+/* After the last handle was closed. */
 void hydrator_free(struct hydrator *hydrator);
 DEFINE_CLEANUP(struct hydrator *, hydrator_free);
 
@@ -111,11 +116,11 @@ void hydrate_learn_cancel(struct hydrate_learn *learn);
 /* The same in the background, for folders that somebody looked at. Coalesced. */
 void hydrate_learn_later(struct hydrator *hydrator, int root, const char *rel_folder);
 
-/* Background: the whole file, at this rank. Positive or negative like hydrate_open(); the end comes through
- * COMPLETED. Already under way: its rank is raised. */
+/* Background: the whole file, at this rank. Negative like hydrate_open(), or -EROFS where its root cannot be written
+ * (nothing is kept there); 0: the end comes through COMPLETED. Already under way: its rank is raised. */
 int hydrate_fetch(struct hydrator *hydrator, int root, const char *rel,
 		  enum pool_rank rank, int priority);
-/* Stops a background fetch (paused, no longer wanted); handles that read keep theirs. */
+/* Stops a background fetch (paused, no longer wanted); handles that read keep theirs. No COMPLETED. */
 void hydrate_forget(struct hydrator *hydrator, int root, const char *rel);
 /* Something changed what the file is (newer publish, object differs): staged bytes are dropped, open
  * handles get EIO from now on. */

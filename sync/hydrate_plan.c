@@ -71,6 +71,7 @@ static void add_locked(struct hydrate_work *work, struct pool *pool, enum pool_r
 		if (work->kind != HYDRATE_SLOT)
 			work->job.age = 0;
 		work->file->hydrator->n_busy++;
+		work->file->hydrator->n_ahead += work->kind == HYDRATE_AHEAD;
 	}
 	hydrate_ref_locked(work->file);
 	work->rank = rank;
@@ -187,7 +188,9 @@ void hydrate_plan_locked(struct hydrate_file *file,
 				       : count_unserved_locked(file);
 	if (n)
 		submit_locked(file, HYDRATE_LANE, n, todo);
+	/* reading ahead leaves half of the readers to those who wait */
 	if (file->phase == HYDRATE_READY && file->n_handles &&
+	    hydrator->n_ahead < (hydrator->config->n_readers + 1) / 2 &&
 	    rangemap_gap(&file->taken, file->ahead.start, file->ahead.end, &gap))
 		submit_locked(file, HYDRATE_AHEAD, 1, todo);
 	if (hydrate_has_background(file))
@@ -277,6 +280,7 @@ void hydrate_end_work(struct hydrate_work *work)
 
 	mutex_lock(&hydrator->lock);
 	work->is_busy = work->has_range = false;
+	hydrator->n_ahead -= work->kind == HYDRATE_AHEAD;
 	hydrate_plan_locked(file, &todo);
 	mutex_unlock(&hydrator->lock);
 	hydrate_settle(&todo);

@@ -162,6 +162,7 @@ struct hydrator {
 	bool is_stopping GUARDED_BY(&lock);
 	int n_busy GUARDED_BY(
 		&lock); /* works queued or running, of files and of learnings */
+	int n_ahead GUARDED_BY(&lock);     /* works that read ahead */
 	int n_listing GUARDED_BY(&lock);   /* listings that nobody waits for */
 	int n_idle GUARDED_BY(&lock);      /* closed files that linger */
 	int64_t calm_ms GUARDED_BY(&lock); /* the remote is busy: no background before */
@@ -193,7 +194,8 @@ void hydrate_ref_locked(struct hydrate_file *file);
 void hydrate_unref(struct hydrate_file *file);
 /* Out of the table. */
 void hydrate_delist_locked(struct hydrate_file *file);
-/* Ends the file for good: FAILED, staged bytes dropped, waiting reads EIO, COMPLETED told unless TEXT is NULL. */
+/* Ends the file for good: FAILED, staged bytes dropped, waiting reads EIO, COMPLETED told. TEXT NULL: it is no fault,
+ * told only to who asked for the whole file. */
 void hydrate_fail(struct hydrate_file *file, int error, const char *text);
 /* Trouble of this machine, not of the object: waiting reads fail, background stops with the error. */
 void hydrate_stop_file(struct hydrate_file *file, int error, const char *text);

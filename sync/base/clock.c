@@ -29,6 +29,11 @@ void clock_advance(int64_t ms)
 	atomic_fetch_add(&shift_ms, ms);
 }
 
+int64_t clock_shift_ms(void)
+{
+	return atomic_load(&shift_ms);
+}
+
 void clock_format(int64_t wall_ms, char ret[CLOCK_RFC3339_SIZE])
 {
 	struct timespec ts = ns_timespec(wall_ms * 1000000);

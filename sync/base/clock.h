@@ -13,6 +13,8 @@ int64_t clock_wall_ms(void);
 int64_t clock_mono_ms(void);
 /* Moves both clocks ahead by MS, for tests; sleeping threads are not woken. */
 void clock_advance(int64_t ms);
+/* How far they were moved: for who hands a deadline to the kernel. */
+int64_t clock_shift_ms(void);
 
 /* "2023-11-27T08:56:24.512Z", UTC. */
 void clock_format(int64_t wall_ms, char ret[CLOCK_RFC3339_SIZE]);

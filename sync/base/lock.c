@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "sync/base/clock.h"
+
 void mutex_init(struct mutex *mutex)
 {
 	int r = pthread_mutex_init(&mutex->m, NULL);
@@ -53,15 +55,13 @@ void cond_wait(struct cond *cond, struct mutex *mutex)
 
 int cond_wait_until(struct cond *cond, struct mutex *mutex, int64_t deadline_ms)
 {
-	struct timespec ts = {
-		.tv_sec = deadline_ms / 1000,
-		.tv_nsec = deadline_ms % 1000 * 1000000,
-	};
+	struct timespec ts;
 
 	if (deadline_ms == INT64_MAX) {
 		cond_wait(cond, mutex);
 		return 0;
 	}
+	ts = ns_timespec((deadline_ms - clock_shift_ms()) * 1000000);
 	return -pthread_cond_timedwait(&cond->c, &mutex->m, &ts);
 }
 

@@ -16,10 +16,12 @@
 
 static void set_site(struct stage *stage, int i, const char *name, char *path)
 {
+	static char provider[] = "local_drive";
+
 	stage->roots_of[i][0] = (struct config_root){ strdup("work"), path };
 	stage->sites[i] = (struct config_site){
 		.name = strdup(name),
-		.provider = (char[]){ "local_drive" },
+		.provider = provider,
 		.roots = stage->roots_of[i],
 		.n_roots = 1,
 	};
@@ -57,6 +59,8 @@ int stage_set_up(void **state)
 		.sites = stage->sites,
 		.n_sites = 2,
 		.state_dir = stage->state,
+		.n_readers = 4,
+		.n_workers = 3,
 		.read_deadline_ms = 30000,
 		.verify_first_bytes = 1024 * 1024,
 		.chunk_bytes = 8 * 1024 * 1024,

@@ -11,6 +11,7 @@
 #include "sync/base/buf.h"
 #include "sync/base/clock.h"
 #include "sync/base/digest.h"
+#include "sync/base/lock.h"
 #include "sync/base/map.h"
 #include "sync/base/path.h"
 
@@ -106,6 +107,21 @@ static void test_clock_format(void **state)
 	assert_string_equal(when, "2023-11-27T08:56:24.512Z");
 }
 
+/* A deadline is on the moved clock, the kernel's is not. */
+static void test_deadline_on_a_moved_clock(void **state)
+{
+	struct mutex lock = MUTEX_INIT;
+	struct cond never;
+
+	cond_init(&never);
+	clock_advance(3600000);
+	mutex_lock(&lock);
+	assert_int_equal(cond_wait_until(&never, &lock, clock_mono_ms() + 1), -ETIMEDOUT);
+	mutex_unlock(&lock);
+	clock_advance(-3600000);
+	cond_done(&never);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +129,7 @@ int main(void)
 		cmocka_unit_test(test_map_keeps_what_was_put),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_deadline_on_a_moved_clock),
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_clock_format),
 	};

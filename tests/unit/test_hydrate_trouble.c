@@ -148,6 +148,32 @@ static void test_invalidate(void **state)
 	hydrate_close(handle);
 }
 
+/* Whoever asked for the whole file hears that it will not come: the record is another one now. */
+static void test_record_of_another_size(void **state)
+{
+	struct bed *bed = *state;
+	struct bed_file *file = bed_publish(bed, REL, BIG);
+	struct hydration *handles[2];
+
+	bed_hold(bed, true);
+	assert_int_equal(hydrate_fetch(bed->hydrator, 0, REL, POOL_DOWNLOAD, 50), 0);
+	bed_wait_held(bed, 1);
+	handles[0] = bed_open(bed, REL);
+	mutex_lock(&bed->remote.lock);
+	file->size = BIG - 1;
+	mutex_unlock(&bed->remote.lock);
+	handles[1] = bed_open(bed, REL);
+	assert_int_equal(bed_wait_completed(bed, 1), -ECANCELED);
+	bed_hold(bed, false);
+	assert_int_equal(bed_read(bed, handles[0], 0, 1000), -EIO);
+	assert_int_equal(bed_read(bed, handles[1], BIG - 2, 1000), 1);
+	assert_int_equal(hydrate_fetch(bed->hydrator, 0, REL, POOL_DOWNLOAD, 50), 0);
+	hydrate_invalidate(bed->hydrator, 0, REL);
+	assert_int_equal(bed_wait_completed(bed, 2), -ECANCELED);
+	hydrate_close(handles[0]);
+	hydrate_close(handles[1]);
+}
+
 /* ---- faults of the moment, of the site, of this machine ---- */
 
 static void test_busy_is_waited_for(void **state)
@@ -247,6 +273,7 @@ int main(void)
 		TEST(test_stop_with_waiting_reads),
 		TEST(test_forget),
 		TEST(test_invalidate),
+		TEST(test_record_of_another_size),
 		TEST(test_busy_is_waited_for),
 		TEST(test_busy_until_the_deadline),
 		TEST(test_torn_thrice),
