@@ -83,7 +83,7 @@ static void fill(const struct remote *remote, const struct bed_file *file,
 		.id = strf("id:%s", file->rel),
 		.revision = strdup(file->revision),
 		.document_id = strf("doc:%s", file->rel),
-		.size = file->size,
+		.size = file->size - file->cut,
 		.mtime_ns = 1000000000,
 	};
 	if (remote->tells_digest)

@@ -19,6 +19,7 @@ struct bed_range {
 struct bed_file {
 	const char *rel;
 	int64_t size;
+	int64_t cut; /* as many bytes less lie at the remote */
 	unsigned seed;
 	const char *revision;
 	/* the truth record */

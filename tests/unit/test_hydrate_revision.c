@@ -48,6 +48,19 @@ static void test_other_revision_of_the_same_bytes(void **state)
 static void test_size_at_the_remote_differs(void **state)
 {
 	struct bed *bed = *state;
+	struct hydration *handle;
+
+	bed_publish(bed, REL, BIG)->cut = 1;
+	handle = bed_open(bed, REL);
+	assert_int_equal(bed_read(bed, handle, 0, 100), -EIO);
+	assert_int_equal(bed_wait_completed(bed, 1), PROVIDER_CHANGED);
+	assert_int_equal(bed->remote.n_fetches, 0);
+	hydrate_close(handle);
+}
+
+static void test_size_in_the_record_differs(void **state)
+{
+	struct bed *bed = *state;
 	struct bed_file *file = bed_publish(bed, REL, BIG);
 	struct hydration *handle = bed_open(bed, REL);
 
@@ -145,6 +158,17 @@ static void test_torn_at_the_end(void **state)
 	hydrate_close(handle);
 }
 
+/* The revision is the published one, and so are the bytes that the remote holds, says it: the truth record decides. */
+static void test_truth_of_other_bytes(void **state)
+{
+	struct bed *bed = *state;
+
+	bed_publish(bed, REL, 100000)->truth_seed = 9;
+	assert_int_equal(hydrate_fetch(bed->hydrator, 0, REL, POOL_DOWNLOAD, 50), 0);
+	assert_int_equal(bed_wait_completed(bed, 1), PROVIDER_TORN);
+	assert_false(stage_exists(bed->stage, "shot"));
+}
+
 /* Uploaded by other means: nobody knows its checksum but the remote. */
 static void test_truth_without_digest(void **state)
 {
@@ -190,10 +214,12 @@ int main(void)
 		TEST(test_changed_before_the_first_range),
 		TEST(test_other_revision_of_the_same_bytes),
 		TEST(test_size_at_the_remote_differs),
+		TEST(test_size_in_the_record_differs),
 		TEST(test_changed_midway),
 		TEST(test_changed_at_the_end),
 		TEST(test_gone),
 		TEST(test_torn_at_the_end),
+		TEST(test_truth_of_other_bytes),
 		TEST(test_truth_without_digest),
 		TEST(test_told_digest_differs),
 	};
