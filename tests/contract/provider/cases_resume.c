@@ -292,6 +292,30 @@ static void test_part_is_damaged(void **state)
 	assert_holds(stage, PATH, &source);
 }
 
+/* The zeros that follow are not written: they must not uncover what a power cut left. */
+static void test_part_is_longer_than_it_was(void **state)
+{
+	struct stage *stage = *state;
+	_cleanup_(saved_freep) struct saved *saved = saved_new();
+	struct source source = SOURCE(1, SIZE), again;
+	struct provider_call call = { 0 };
+
+	stage_need(stage, stage->hand->smear, "rubbish in a part");
+	source.zero_from = 9 * MIB;
+	source.zero_to = SIZE - MIB;
+	again = source;
+	source.hook = cancel;
+	source.hook_context = &call;
+	source.hook_at = 10 * MIB;
+	assert_int_equal(store_once(stage->provider, &source, saved, NULL, &call),
+			 -ECANCELED);
+	assert_int_equal(saved->n, 1);
+	stage->hand->smear(stage->remote);
+	finish(stage, &again, saved);
+	assert_true(again.n_given < SIZE);
+	assert_holds(stage, PATH, &again);
+}
+
 /* Somebody finished it meanwhile; the token is old. */
 static void test_finished_by_another(void **state)
 {
@@ -365,6 +389,7 @@ static const struct CMUnitTest tests[] = {
 	CASE(test_damaged_token),
 	CASE(test_part_is_gone),
 	CASE(test_part_is_damaged),
+	CASE(test_part_is_longer_than_it_was),
 	CASE(test_finished_by_another),
 	CASE(test_small_objects_save_nothing_needless),
 	CASE(test_token_cannot_be_saved),

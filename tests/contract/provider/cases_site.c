@@ -70,6 +70,7 @@ static void test_root_is_away(void **state)
 /* An unmounted disk leaves an empty folder: not an empty remote. */
 static void test_another_folder_is_there(void **state)
 {
+	_cleanup_(provider_freep) struct provider *other = NULL;
 	struct stage *stage = *state;
 	struct source held = SOURCE(3, 1000);
 
@@ -78,8 +79,12 @@ static void test_another_folder_is_there(void **state)
 	assert_all_fail(stage->provider, PROVIDER_NO_ROOT);
 	assert_outcome(do_probe(stage->provider, true), PROVIDER_NO_ROOT);
 	assert_int_equal(stage->hand->count(stage->remote), 0);
+	/* nor when somebody takes that one for a root */
+	other = stage_provider(stage, true);
+	assert_all_fail(stage->provider, PROVIDER_NO_ROOT);
 	stage_unset(stage, stage->hand->set_swapped);
 	assert_all_well(stage, &held);
+	assert_outcome(do_probe(other, false), PROVIDER_NO_ROOT);
 }
 
 /* The same over a restart, for an engine that kept the identity. */

@@ -230,9 +230,102 @@ static void test_replacement_fails_at_a_step(void **state)
 	try_steps(*state, true);
 }
 
+static void test_first_probe_fails_at_a_step(void **state)
+{
+	const struct stage *stage = *state;
+	const struct hand *hand = stage->hand;
+	bool has_failed = true;
+
+	stage_need(stage, hand->fail_step, "a remote that fails at any step");
+	for (unsigned n = 1; has_failed; n++) {
+		void *remote = hand->open();
+		struct provider *provider = NULL;
+		struct provider_call call = { 0 };
+
+		assert_int_equal(hand->provider(remote, &provider), 0);
+		hand->fail_step(remote, n, EIO);
+		provider->ops->probe(provider, false, &call);
+		has_failed = hand->has_failed_step(remote);
+		hand->fail_step(remote, 0, 0);
+		assert_outcome(do_probe(provider, false), 0);
+		assert_int_equal(hand->count(remote), 0);
+		provider_free(provider);
+		hand->close(remote);
+	}
+}
+
+/* ---- another hand meanwhile ---- */
+
+struct meddling {
+	const struct stage *stage;
+	char data[OLD_SIZE];
+	bool is_done;
+};
+
+static void meddle(void *context)
+{
+	struct meddling *meddling = context;
+	const struct hand *hand = meddling->stage->hand;
+
+	meddling->is_done = true;
+	hand->put(meddling->stage->remote, PATH, meddling->data, OLD_SIZE);
+}
+
+static bool holds(const struct stage *stage, const void *data, size_t len)
+{
+	_cleanup_(freep) char *held = NULL;
+	size_t n;
+
+	held = stage->hand->read(stage->remote, PATH, &n);
+	return held && n == len && memcmp(held, data, len) == 0;
+}
+
+/* At any moment of a store somebody puts his own there. It stays: we say that he was faster, or he came after us. */
+static void meddle_at_each_step(const struct stage *stage, bool is_replacing)
+{
+	struct meddling meddling = { .stage = stage, .is_done = true };
+	struct source other = SOURCE(999, OLD_SIZE);
+
+	stage_need(stage, stage->hand->at_step, "another hand at any moment");
+	source_bytes(&other, meddling.data, OLD_SIZE, 0);
+	for (unsigned n = 1; meddling.is_done; n++) {
+		struct source old = SOURCE(n, OLD_SIZE), new = SOURCE(n + ENOUGH, 3000);
+		_cleanup_(freep) char *previous =
+			is_replacing ? store_ok(stage, PATH, &old, NULL) : NULL;
+		int r;
+
+		meddling.is_done = false;
+		stage->hand->at_step(stage->remote, n, meddle, &meddling);
+		r = store_raw(stage, &new, previous);
+		stage->hand->at_step(stage->remote, 0, NULL, NULL);
+		assert_true(meddling.is_done ? holds(stage, meddling.data, OLD_SIZE)
+					     : r == 0);
+		if (r != 0)
+			assert_outcome(r,
+				       is_replacing ? PROVIDER_CHANGED : PROVIDER_EXISTS);
+		stage->hand->remove(stage->remote, PATH);
+		assert_no_parts(stage);
+	}
+}
+
+static void test_another_hand_at_a_new_object(void **state)
+{
+	meddle_at_each_step(*state, false);
+}
+
+static void test_another_hand_at_a_replacement(void **state)
+{
+	meddle_at_each_step(*state, true);
+}
+
 static const struct CMUnitTest tests[] = {
-	CASE(test_no_memory_for_a_new_object),  CASE(test_no_memory_for_a_replacement),
-	CASE(test_no_memory_to_look),           CASE(test_new_object_fails_at_a_step),
+	CASE(test_no_memory_for_a_new_object),
+	CASE(test_no_memory_for_a_replacement),
+	CASE(test_no_memory_to_look),
+	CASE(test_new_object_fails_at_a_step),
 	CASE(test_replacement_fails_at_a_step),
+	CASE(test_first_probe_fails_at_a_step),
+	CASE(test_another_hand_at_a_new_object),
+	CASE(test_another_hand_at_a_replacement),
 };
 const struct cases cases_trouble = { "trouble", tests, ARRAY_SIZE(tests) };

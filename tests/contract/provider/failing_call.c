@@ -10,6 +10,9 @@ static enum fs_kind fs_kind;
 static unsigned countdown;
 static int error_wanted;
 static bool has_failed;
+static unsigned hook_countdown;
+static void (*hook)(void *context);
+static void *hook_context;
 
 void failing_call_set_kind(enum fs_kind kind)
 {
@@ -28,8 +31,17 @@ bool failing_call_has_failed(void)
 	return has_failed;
 }
 
+void failing_call_do(unsigned n, void (*fn)(void *context), void *context)
+{
+	hook_countdown = n;
+	hook = fn;
+	hook_context = context;
+}
+
 static bool fails(void)
 {
+	if (hook_countdown && !--hook_countdown)
+		hook(hook_context);
 	if (!countdown || --countdown)
 		return false;
 	has_failed = true;

@@ -16,5 +16,7 @@ void failing_call_set_kind(enum fs_kind kind);
 
 /* The Nth call from now (1 = the next) fails with ERROR, once; 0: none does. */
 void failing_call_at(unsigned n, int error);
+/* FN is called before the Nth call from now, once; 0: never. */
+void failing_call_do(unsigned n, void (*fn)(void *context), void *context);
 /* True once that one has failed. */
 bool failing_call_has_failed(void);

@@ -55,6 +55,8 @@ struct hand {
 	/* ---- uploads that are not complete ---- */
 	size_t (*count_parts)(void *remote);
 	void (*drop_parts)(void *remote);
+	/* More bytes lie in them than arrived, as after a power cut. */
+	void (*smear)(void *remote);
 	/* Flips a bit in the first bytes of what arrived. */
 	bool (*flip)(void *remote);
 
@@ -69,6 +71,10 @@ struct hand {
 	/* The Nth step from now of the remote itself (1: the next) fails with ERROR, once; 0: none does. */
 	void (*fail_step)(void *remote, unsigned n, int error);
 	bool (*has_failed_step)(void *remote);
+	/* FN is called before that step, once: what another hand does then harms neither. NULL where the remote cannot
+	 * promise that. */
+	void (*at_step)(void *remote, unsigned n, void (*fn)(void *context),
+			void *context);
 };
 
 extern const struct hand hand_fake, hand_local_drive, hand_local_drive_nfs,

@@ -150,13 +150,19 @@ static int open_object(const struct remote *remote, const char *path, int flags)
 	return fd;
 }
 
+/* Another object takes the name at once. */
 static void local_put(void *context, const char *path, const void *data, size_t len)
 {
-	_cleanup_(closep) int fd = -1;
+	const struct remote *remote = context;
+	_cleanup_(freep) char *temporary = strf("%s/put", remote->dir);
+	_cleanup_(freep) char *full = path_of(remote, path);
+	_cleanup_(closep) int fd =
+		open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
-	make_parents(context, path);
-	fd = open_object(context, path, O_WRONLY | O_CREAT | O_TRUNC);
+	assert(fd >= 0);
 	assert(fd_write_all(fd, data, len) == 0);
+	make_parents(remote, path);
+	assert(rename(temporary, full) == 0);
 }
 
 static void local_put_marks(void *context, const char *path, uint64_t size,
@@ -229,14 +235,11 @@ static void local_swap(void *context, const char *path)
 {
 	_cleanup_(freep) char *full = path_of(context, path);
 	_cleanup_(freep) char *data = NULL;
-	_cleanup_(freep) char *temporary = strf("%s.new", path);
-	_cleanup_(freep) char *full_temporary = path_of(context, temporary);
 	size_t len;
 
 	data = read_whole(full, &len);
 	assert(data);
-	local_put(context, temporary, data, len);
-	assert(rename(full_temporary, full) == 0);
+	local_put(context, path, data, len);
 }
 
 /* ---- what is counted and found ---- */
@@ -359,6 +362,21 @@ static void local_drop_parts(void *context)
 	each_part(context, drop_part);
 }
 
+static void smear_part(int dir_fd, const char *name)
+{
+	_cleanup_(closep) int fd = openat(dir_fd, name, O_WRONLY | O_APPEND | O_CLOEXEC);
+	static const char rubbish[4096] = { "rubbish" };
+
+	assert(fd >= 0);
+	for (int i = 0; i < 512; i++)
+		assert(fd_write_all(fd, rubbish, sizeof(rubbish)) == 0);
+}
+
+static void local_smear(void *context)
+{
+	each_part(context, smear_part);
+}
+
 static void flip_part(int dir_fd, const char *name)
 {
 	_cleanup_(closep) int fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC);
@@ -432,6 +450,12 @@ static bool local_has_failed_step(void *context)
 	return failing_call_has_failed();
 }
 
+static void local_at_step(void *context, unsigned n, void (*fn)(void *context),
+			  void *fn_context)
+{
+	failing_call_do(n, fn, fn_context);
+}
+
 /* ---- the same on file systems that can less ---- */
 
 static void *open_on(enum fs_kind kind)
@@ -462,14 +486,15 @@ static void *local_open_exfat(void)
 	.swap = local_swap, .read = local_read, .count = local_count,                   \
 	.has_old = local_has_old, .has_trashed = local_has_trashed,                     \
 	.put_oddities = local_put_oddities, .count_parts = local_count_parts,           \
-	.drop_parts = local_drop_parts, .flip = local_flip, .set_away = local_set_away, \
-	.set_swapped = local_set_swapped, .set_readonly = local_set_readonly,           \
-	.set_full = local_set_full, .fail_step = local_fail_step,                       \
-	.has_failed_step = local_has_failed_step
+	.drop_parts = local_drop_parts, .smear = local_smear, .flip = local_flip,       \
+	.set_away = local_set_away, .set_swapped = local_set_swapped,                   \
+	.set_readonly = local_set_readonly, .set_full = local_set_full,                 \
+	.fail_step = local_fail_step, .has_failed_step = local_has_failed_step
 
 const struct hand hand_local_drive = {
 	.name = "local_drive",
 	.open = local_open_local,
+	.at_step = local_at_step,
 	LOCAL_DRIVE,
 };
 const struct hand hand_local_drive_nfs = {
