@@ -142,7 +142,9 @@ static int get_file(struct hydrator *hydrator, int root, const char *rel,
 	node = path.node;
 	r = check_path(hydrator, &path);
 	index_path_done(&path);
-	while (r == 0) {
+	if (r < 0)
+		return r;
+	for (;;) {
 		struct hydrate_file *file = new_file(hydrator, root, rel, &node);
 		struct hydrate_file *old = NULL;
 
@@ -158,7 +160,6 @@ static int get_file(struct hydrator *hydrator, int root, const char *rel,
 		hydrate_fail(old, -ECANCELED, NULL);
 		hydrate_unref(old);
 	}
-	return r;
 }
 
 /* ---- ends ---- */
@@ -364,10 +365,10 @@ int hydrate_fetch(struct hydrator *hydrator, int root, const char *rel,
 		  enum pool_rank rank, int priority)
 {
 	struct hydrate_todo todo = { 0 };
-	struct hydrate_file *file;
+	struct hydrate_file *file = NULL;
 	int r = get_file(hydrator, root, rel, &file);
 
-	if (r < 0)
+	if (r < 0 || !file)
 		return r;
 	mutex_lock(&hydrator->lock);
 	if (hydrator->is_stopping) {

@@ -145,7 +145,6 @@ static int get_ready(struct hydrate_file *file, struct provider_object *object,
 	file->id = steal(object->id);
 	file->revision = steal(object->revision);
 	file->document_id = steal(object->document_id);
-	file->remote_digest = object->digest;
 	file->staging = staging;
 	if (file->mtime_ns < 0)
 		file->mtime_ns = object->mtime_ns;

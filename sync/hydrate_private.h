@@ -79,48 +79,48 @@ struct hydrate_work {
 
 struct hydrate_file {
 	struct hydrator *hydrator;
-	int refs;
-	bool is_listed; /* in the hydrator's table (one reference) */
-	int root;
 	char *rel, *key;
-	enum hydrate_phase phase;
+	int root;
+	int refs;
 	int64_t size, mtime_ns; /* as shown */
-	bool is_small;          /* verified before the first reply */
-	bool is_keepable;       /* the root can be written */
+	enum hydrate_phase phase;
+	bool is_listed;   /* in the hydrator's table (one reference) */
+	bool is_small;    /* verified before the first reply */
+	bool is_keepable; /* the root can be written */
 	bool is_verified;
 	bool is_cramped; /* no room for all of it: not tried again because somebody reads */
 	bool is_allocated; /* room for the whole file is taken */
+	bool has_timer;    /* in the timer's list (one reference) */
+	bool is_idle;      /* closed, lingers until idle_until_ms */
+	bool is_chained;   /* somebody will plan it soon (one reference) */
 
 	/* set by who prepares, fixed from READY on */
 	struct index_path facts;
 	char *id, *revision, *document_id;
-	struct digest remote_digest;
 	struct staging *staging;
 	/* of who finishes */
 	struct digest digest;
 
-	struct rangemap present, taken;
-	int n_handles, n_waiting;
+	/* who wants it, and how far it is */
 	bool is_wanted;      /* hydrate_fetch() */
 	bool is_rest_wanted; /* a handle reads its body */
+	int n_handles, n_waiting;
 	enum pool_rank rank;
 	int priority;
+	int n_torn, n_busy;
 	int64_t next_pos;   /* where the slots go on */
 	struct range ahead; /* where a sequential reader will be */
-	int n_torn, n_busy;
+	struct rangemap present, taken;
 
+	/* time, and lists that it is in */
 	int64_t wake_ms;  /* backoff: no request before */
 	int64_t timer_ms; /* the timer looks at the file then */
-	struct hydrate_file *timer_next;
-	bool has_timer; /* in the timer's list (one reference) */
-	struct hydrate_file *chain_next;
-	bool is_chained; /* somebody will plan it soon (one reference) */
-	bool is_idle;    /* closed, lingers until then */
 	int64_t idle_until_ms;
-	struct hydrate_file *stop_next; /* of hydrator_stop() */
-	struct hydrate_work
-		starter;           /* the first slot: all that a queued download needs */
+	struct hydrate_file *timer_next, *chain_next, *stop_next;
+
 	struct hydrate_work *more; /* HYDRATE_N_MORE, from the first open or request on */
+	struct hydrate_work
+		starter; /* the first slot: all that a queued download needs */
 };
 
 /* Works by number, from 0; NULL behind the last. */

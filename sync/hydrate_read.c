@@ -71,11 +71,12 @@ void hydrate_answer_locked(struct hydrator *hydrator, struct hydrate_file *file,
 		struct hydrate_read *read = *at;
 		struct hydrate_file *of = read->hydration->file;
 
-		if (file && of != file)
-			at = &read->next;
-		else if (hydrate_is_readable_locked(of, read->offset, read->length))
+		bool is_asked = !file || of == file;
+
+		if (is_asked &&
+		    hydrate_is_readable_locked(of, read->offset, read->length))
 			end_wait_locked(at, read->length, todo);
-		else if (error)
+		else if (is_asked && error)
 			end_wait_locked(at, error, todo);
 		else
 			at = &read->next;

@@ -109,10 +109,11 @@ static char *path_of(const struct stage *stage, const char *rel)
 void stage_write(const struct stage *stage, const char *rel, const char *text)
 {
 	_cleanup_(freep) char *path = path_of(stage, rel);
-	_cleanup_(fclosep) FILE *file = fopen(path, "w");
+	_cleanup_(closep) int fd =
+		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
 }
 
 void stage_mkdir(const struct stage *stage, const char *rel, mode_t mode)

@@ -20,7 +20,7 @@ static int inside[2]; /* plain on purpose: TSan tells if two are ever inside */
 
 static void *take_and_leave(void *context)
 {
-	int which = (int)(intptr_t)context % 2;
+	int which = *(const int *)context;
 	const char *name = which ? "a/b" : "a/c";
 
 	for (int i = 0; i < ROUNDS; i++) {
@@ -33,14 +33,15 @@ static void *take_and_leave(void *context)
 
 static void test_one_holder(void **state)
 {
+	static int which[2] = { 0, 1 };
 	pthread_t threads[THREADS];
 
 	assert_int_equal(claims_new(&claims), 0);
 	inside[0] = inside[1] = 0;
 	for (int i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, take_and_leave,
-						(void *)(intptr_t)i),
-				 0);
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, take_and_leave, &which[i % 2]),
+			0);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(inside[0], THREADS / 2 * ROUNDS);
