@@ -379,7 +379,7 @@ static void test_read_only_root(void **state)
 {
 	struct stage *stage = *state;
 	struct roots *roots;
-	struct stat st, state_st;
+	struct stat st = { 0 }, state_st;
 	int fd;
 
 	if (!mount_on_root(stage, MS_RDONLY))
@@ -391,9 +391,7 @@ static void test_read_only_root(void **state)
 	assert_true(roots_check(roots));
 	assert_int_equal(roots_private(roots, 0, "superseded"), -EROFS);
 	fd = roots_private(roots, 0, "staged");
-	if (fd < 0)
-		fail_msg("no staged folder: %s", strerror(-fd));
-	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(fd >= 0 ? fstat(fd, &st) : fd, 0);
 	assert_int_equal(stat(stage->state, &state_st), 0);
 	assert_int_equal(st.st_dev, state_st.st_dev);
 	close(fd);
