@@ -163,16 +163,15 @@ static int find(struct provider_fake *fake, const char *path, const char *revisi
 static int probe(struct provider *base, bool create_root, struct provider_call *call)
 {
 	struct provider_fake *fake = from_base(base);
-	struct remote_fake *remote = fake->remote;
 	int r = begin(fake, FAKE_PROBE, call);
 
 	if (r != 0)
 		return r;
-	mutex_lock(&remote->lock);
-	if (!remote->root && create_root)
-		remote->root = root_fake_new(remote);
+	mutex_lock(&fake->remote->lock);
+	if (!fake->remote->root && create_root)
+		fake->remote->root = root_fake_new(fake->remote);
 	r = provider_fake_judge_root(fake);
-	mutex_unlock(&remote->lock);
+	mutex_unlock(&fake->remote->lock);
 	if (r > 0)
 		provider_fake_say(call, r, "its root");
 	return end(fake, FAKE_PROBE, r, call);
@@ -263,18 +262,17 @@ static void add_names(const struct remote_fake *remote, const char *folder,
 static int list_folder(struct provider_fake *fake, const char *folder,
 		       struct listing **ret)
 {
-	struct remote_fake *remote = fake->remote;
 	int r;
 
-	mutex_lock(&remote->lock);
+	mutex_lock(&fake->remote->lock);
 	r = provider_fake_judge_root(fake);
-	if (r == 0 && !root_fake_has_folder(remote->root, folder))
+	if (r == 0 && !root_fake_has_folder(fake->remote->root, folder))
 		r = PROVIDER_GONE;
 	if (r == 0) {
-		add_names(remote, folder, true, ret);
-		add_names(remote, folder, false, ret);
+		add_names(fake->remote, folder, true, ret);
+		add_names(fake->remote, folder, false, ret);
 	}
-	mutex_unlock(&remote->lock);
+	mutex_unlock(&fake->remote->lock);
 	return r;
 }
 
@@ -312,12 +310,12 @@ struct reading {
 /* Copies what the object holds at OFFSET, if it is still what it was. */
 static int copy_out(struct reading *reading, void *data, uint64_t offset, size_t len)
 {
-	struct remote_fake *remote = reading->fake->remote;
+	struct provider_fake *fake = reading->fake;
 	struct object_fake *object;
 	int r;
 
-	mutex_lock(&remote->lock);
-	r = find(reading->fake, reading->path, reading->revision, &object);
+	mutex_lock(&fake->remote->lock);
+	r = find(fake, reading->path, reading->revision, &object);
 	if (r == 0 && reading->is_of && reading->is_of != object->revision)
 		r = PROVIDER_CHANGED;
 	else if (r == 0 && (offset > object->len || len > object->len - offset))
@@ -326,9 +324,9 @@ static int copy_out(struct reading *reading, void *data, uint64_t offset, size_t
 		reading->is_of = object->revision;
 		if (len)
 			memcpy(data, object->data + offset, len);
-		remote->n_bytes[FAKE_FETCH] += len;
+		fake->remote->n_bytes[FAKE_FETCH] += len;
 	}
-	mutex_unlock(&remote->lock);
+	mutex_unlock(&fake->remote->lock);
 	return r;
 }
 

@@ -15,7 +15,6 @@
 
 struct store {
 	struct provider_fake *fake;
-	struct remote_fake *remote;
 	const struct provider_put *put;
 	struct provider_call *call;
 	struct root_fake *root; /* where the part lies */
@@ -44,7 +43,8 @@ static char *purpose_of(const struct provider_put *put)
 	return purpose;
 }
 
-static struct part_fake *find_part(struct store *store) REQUIRES(&store->remote->lock)
+static struct part_fake *find_part(struct store *store)
+	REQUIRES(&store->fake->remote->lock)
 {
 	const struct provider_resume *resume = store->put->resume;
 	_cleanup_(freep) char *purpose = purpose_of(store->put);
@@ -60,12 +60,13 @@ static struct part_fake *find_part(struct store *store) REQUIRES(&store->remote-
 	return NULL;
 }
 
-static struct part_fake *new_part(struct store *store) REQUIRES(&store->remote->lock)
+static struct part_fake *new_part(struct store *store)
+	REQUIRES(&store->fake->remote->lock)
 {
 	_cleanup_(freep) char *purpose = purpose_of(store->put);
 	struct part_fake *part = fake_alloc(sizeof(*part));
 
-	part->token = strf("%u %s", ++store->remote->last_number, purpose);
+	part->token = strf("%u %s", ++store->fake->remote->last_number, purpose);
 	if (!part->token || hasher_new(&part->hasher) < 0)
 		abort();
 	part->data = fake_alloc((size_t)store->put->size + 1);
@@ -79,14 +80,14 @@ static bool begin_part(struct store *store, bool can_resume)
 {
 	bool is_resumed;
 
-	mutex_lock(&store->remote->lock);
+	mutex_lock(&store->fake->remote->lock);
 	store->part = can_resume ? find_part(store) : NULL;
 	is_resumed = store->part;
 	if (!is_resumed)
 		store->part = new_part(store);
 	store->part->is_in_use = true;
 	store->saved = store->part->len;
-	mutex_unlock(&store->remote->lock);
+	mutex_unlock(&store->fake->remote->lock);
 	return is_resumed;
 }
 
@@ -102,9 +103,9 @@ static void drop_token(const struct store *store)
 
 static void drop_part(struct store *store)
 {
-	mutex_lock(&store->remote->lock);
+	mutex_lock(&store->fake->remote->lock);
 	root_fake_drop_part(store->root, store->part);
-	mutex_unlock(&store->remote->lock);
+	mutex_unlock(&store->fake->remote->lock);
 	store->part = NULL;
 	drop_token(store);
 }
@@ -124,7 +125,7 @@ static int save(struct store *store)
 /* Takes what the source gave. */
 static int add(struct store *store, const char *data, size_t len)
 {
-	struct remote_fake *remote = store->remote;
+	struct remote_fake *remote = store->fake->remote;
 	struct part_fake *part = store->part;
 	int r = 0;
 
@@ -148,7 +149,7 @@ static int send_chunk(struct store *store, char *chunk)
 	uint64_t left = (uint64_t)put->size - store->part->len;
 	size_t want = left < CHUNK ? (size_t)left : CHUNK;
 	ssize_t n;
-	int r = script_fake_wait(store->remote, FAKE_STORE, store->part->len,
+	int r = script_fake_wait(store->fake->remote, FAKE_STORE, store->part->len,
 				 &store->call->cancel);
 
 	if (r != 0)
@@ -196,10 +197,10 @@ static int verify(struct store *store)
 		abort();
 	if (digest_differs(&store->sent, &store->put->digest))
 		return PROVIDER_SOURCE_CHANGED;
-	mutex_lock(&store->remote->lock);
-	r = script_fake_take(store->remote, RULE_TEAR, FAKE_STORE);
+	mutex_lock(&store->fake->remote->lock);
+	r = script_fake_take(store->fake->remote, RULE_TEAR, FAKE_STORE);
 	provider_fake_digest(part->data, part->len, &held);
-	mutex_unlock(&store->remote->lock);
+	mutex_unlock(&store->fake->remote->lock);
 	if (r == 0 && !digest_equal(&held, &store->sent))
 		r = PROVIDER_TORN;
 	return r;
@@ -225,10 +226,11 @@ static int send(struct store *store)
 
 /* What is in place, against what we bring (OURS empty: not known yet). */
 static int look(struct store *store, const struct digest *ours,
-		struct provider_object *ret, bool *is_done) REQUIRES(&store->remote->lock)
+		struct provider_object *ret, bool *is_done)
+	REQUIRES(&store->fake->remote->lock)
 {
 	const struct provider_put *put = store->put;
-	struct root_fake *root = store->remote->root;
+	struct root_fake *root = store->fake->remote->root;
 	struct object_fake *object = root_fake_find(root, put->ref.path);
 	struct digest held;
 
@@ -244,7 +246,7 @@ static int look(struct store *store, const struct digest *ours,
 	provider_fake_digest(object->data, object->len, &held);
 	if (object->len != (size_t)put->size || !digest_equal(&held, ours))
 		return put->previous ? PROVIDER_CHANGED : PROVIDER_EXISTS;
-	provider_fake_fill(store->remote, object, ret);
+	provider_fake_fill(store->fake->remote, object, ret);
 	ret->digest = held;
 	*is_done = true;
 	return 0;
@@ -254,14 +256,14 @@ static int look_before(struct store *store, struct provider_object *ret, bool *i
 {
 	int r;
 
-	mutex_lock(&store->remote->lock);
+	mutex_lock(&store->fake->remote->lock);
 	r = provider_fake_judge_root(store->fake);
-	if (r == 0 && store->remote->is_readonly)
+	if (r == 0 && store->fake->remote->is_readonly)
 		r = PROVIDER_DENIED;
 	if (r == 0)
 		r = look(store, &store->put->digest, ret, is_done);
-	store->root = store->remote->root;
-	mutex_unlock(&store->remote->lock);
+	store->root = store->fake->remote->root;
+	mutex_unlock(&store->fake->remote->lock);
 	return r;
 }
 
@@ -272,20 +274,20 @@ static int put_in_place(struct store *store, struct provider_object *ret)
 	bool is_done = false;
 	int r;
 
-	mutex_lock(&store->remote->lock);
+	mutex_lock(&store->fake->remote->lock);
 	r = provider_fake_judge_root(store->fake);
 	if (r == 0)
 		r = look(store, &store->sent, ret, &is_done);
 	if (r == 0 && !is_done) {
 		if (put->previous)
-			root_fake_keep(store->remote->root, put->ref.path);
-		object = root_fake_put(store->remote, put->ref.path,
+			root_fake_keep(store->fake->remote->root, put->ref.path);
+		object = root_fake_put(store->fake->remote, put->ref.path,
 				       steal(store->part->data), store->part->len);
 		object->mtime_ns = put->mtime_ns;
-		provider_fake_fill(store->remote, object, ret);
+		provider_fake_fill(store->fake->remote, object, ret);
 		ret->digest = store->sent;
 	}
-	mutex_unlock(&store->remote->lock);
+	mutex_unlock(&store->fake->remote->lock);
 	return r;
 }
 
@@ -298,9 +300,7 @@ static bool is_worth_resuming(const struct store *store, int r)
 int store_fake(struct provider_fake *fake, const struct provider_put *put,
 	       struct provider_call *call, struct provider_object *ret)
 {
-	struct store store = {
-		.fake = fake, .remote = fake->remote, .put = put, .call = call
-	};
+	struct store store = { .fake = fake, .put = put, .call = call };
 	bool is_done = false;
 	int r = look_before(&store, ret, &is_done);
 
