@@ -89,13 +89,25 @@ static int add_node(void *context, const char *name, const struct view_node *nod
 	return listing_add_view(context, name, node);
 }
 
+/* As fs/entry.c shows it. Never 0: readdir(3) takes such an entry for a deleted one. */
+static uint64_t root_ino(struct fs *fs, int root)
+{
+	int fd = roots_fd(fs->roots, root);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return view_ino(root, "");
+	return rootmap_ino(fs->rootmap, st.st_dev, st.st_ino);
+}
+
 static int add_roots(struct folder *folder, struct listing *listing)
 {
-	struct roots *roots = folder->fs->roots;
+	struct fs *fs = folder->fs;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < roots_count(roots); i++)
-		r = listing_add_disk(listing, roots_name(roots, (int)i), DT_DIR, 0);
+	for (int i = 0; r == 0 && i < (int)roots_count(fs->roots); i++)
+		r = listing_add_disk(listing, roots_name(fs->roots, i), DT_DIR,
+				     root_ino(fs, i));
 	return r;
 }
 

@@ -9,16 +9,21 @@
 
 #include "sync/base/clock.h"
 #include "sync/base/path.h"
+#include "sync/doc.h"
 
 /* Deeper than any path may be long: a folder that holds itself (bind mount) ends here. */
 #define MAX_DEPTH 256
 
+static void publish_file_done(struct publish_file *file)
+{
+	free(file->path);
+	free(file->rel);
+}
+
 void publish_files_done(struct publish_files *files)
 {
-	for (size_t i = 0; i < files->n; i++) {
-		free(files->list[i].path);
-		free(files->list[i].rel);
-	}
+	for (size_t i = 0; i < files->n; i++)
+		publish_file_done(&files->list[i]);
 	free(files->list);
 	*files = (struct publish_files){ 0 };
 }
@@ -81,6 +86,22 @@ static int refuse(struct walk *walk, const char *path, const char *why)
 	return -ENOMEM;
 }
 
+/* 1 where the path, as the document will say it, is read as this file; 0 where it is not. */
+static int is_told_back(const struct publish_file *file)
+{
+	_cleanup_(freep) char *path = publish_stored_path(file), *root = NULL;
+	_cleanup_(freep) char *rel = NULL, *refused = NULL;
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	r = doc_path_parse(path, &root, &rel, &refused);
+	if (r == -ENOMEM)
+		return r;
+	return r == 0 && root && strcmp(root, file->root->name) == 0 &&
+	       strcmp(rel, file->rel) == 0;
+}
+
 static int add_file(struct walk *walk, const char *path, const struct stat *st)
 {
 	struct publish_files *files = walk->files;
@@ -112,7 +133,14 @@ static int add_file(struct walk *walk, const char *path, const struct stat *st)
 		return -ENOMEM;
 	}
 	files->list[files->n++] = file;
-	return 0;
+	r = is_told_back(&file);
+	if (r == 0) {
+		publish_file_done(&files->list[--files->n]);
+		return refuse(walk, path,
+			      "documents would take its name for another path (a "
+			      "back-slash is a slash there): rename it");
+	}
+	return r < 0 ? r : 0;
 }
 
 static bool is_temporary(const char *name)

@@ -395,6 +395,8 @@ class World:
         if key not in self.sites:
             self.sites[key] = Site(self, name, self.root_names, host)
             self.write_presets()
+            if not self.store_path.exists():
+                self.import_docs()  # of nothing: an empty store
         return self.sites[key]
 
     def remote_root(self, root=None):
