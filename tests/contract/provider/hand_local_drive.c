@@ -103,7 +103,13 @@ static void *local_open(void)
 static void local_close(void *context)
 {
 	struct remote *remote = context;
+	_cleanup_(freep) char *incoming = strf("%s/" PRIVATE "/incoming", remote->root);
 
+	/* where a case failed before it took them back */
+	if (can_mount()) {
+		umount2(incoming, MNT_DETACH);
+		umount2(remote->root, MNT_DETACH);
+	}
 	remove_tree(remote->dir);
 	free(remote->roots[0].name);
 	free(remote->site.name);
