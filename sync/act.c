@@ -97,7 +97,7 @@ static void fail_source(struct engine *engine, struct plan *plan,
 		      &record->remote, text);
 	plan_set_error(&engine->plans, plan, text, true);
 	plan->is_patient = true;
-	look_again(engine, plan, engine->config->timing.young_ms);
+	look_again(engine, plan, engine->config->timing.retry_max_ms);
 	log_warning("'%s' is recorded at '%s', but it is not under %s", record->path,
 		    engine->config->active_site, roots_path(engine->roots, plan->root));
 }
@@ -322,7 +322,6 @@ static void act_on_path(struct engine *engine, struct plan *plan,
 		decision->action == ACT_UPLOAD_OVER || decision->action == ACT_CHECK ||
 		decision->action == ACT_RECHECK;
 
-	plan->is_patient = false;
 	if (needs_remote && engine_is_passive(engine))
 		return;
 	if (needs_remote && (!engine->has_probed || engine_has_fault(engine, &fault) ||
@@ -404,6 +403,8 @@ void act_on(struct engine *engine, struct plan *plan, struct assessment *assessm
 	}
 	outbox_commit(engine, &rows);
 	outbox_rows_done(&rows);
+	if (!plan->is_failed)
+		plan->is_patient = false;
 	if (plan->is_forced && assessment->disk != DISK_NOTHING &&
 	    assessment->disk != DISK_BLOCKED && assessment->path.n_records) {
 		act_force(engine, plan, assessment);

@@ -170,7 +170,7 @@ void plans_count(struct plans *plans, struct plan_totals *ret)
 			ret->upload_bytes += plan->size - plan->bytes;
 		if (plan->phase != PLAN_IDLE || plan->due_ms == INT64_MAX)
 			continue;
-		ret->n_patient += plan->is_patient;
+		ret->n_patient += plan->is_patient && !plan->is_failed;
 		ret->n_waiting += !plan->is_patient;
 		if (!plan->is_patient && plan->due_ms < ret->next_due_ms)
 			ret->next_due_ms = plan->due_ms;
@@ -243,7 +243,8 @@ void plans_wake_all(struct plans *plans)
 	while ((slot = map_next(&plans->map, &pos))) {
 		struct plan *plan = slot->value;
 
-		if (plan->phase == PLAN_IDLE && plan->due_ms != INT64_MAX)
+		if (plan->phase == PLAN_IDLE && plan->due_ms != INT64_MAX &&
+		    !plan->is_failed)
 			plan->due_ms = 0;
 	}
 	plans->next_due_ms = 0;

@@ -80,5 +80,5 @@ void plans_count(struct plans *plans, struct plan_totals *ret);
 int64_t plans_take_due(struct plans *plans, int64_t now_ms,
 		       void (*fn)(void *context, int root, const char *rel),
 		       void *context);
-/* Sync thread: makes every plan of that phase and failure due at once (fault is over, retry). */
+/* Sync thread: makes every plan that waits due at once (a fault is over), but for failed ones. */
 void plans_wake_all(struct plans *plans);
