@@ -12,6 +12,8 @@ extern const struct verb verb_explain;
 extern const struct verb verb_export;
 extern const struct verb verb_import;
 extern const struct verb verb_info;
+extern const struct verb verb_mount;
+extern const struct verb verb_sync;
 extern const struct verb verb_init;
 extern const struct verb verb_ls;
 extern const struct verb verb_publish;

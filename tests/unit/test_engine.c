@@ -112,13 +112,14 @@ static void put_doc(struct world *world, const char *json)
 /* One representation of one file at STUDIO, asked for at the remote and (LOCAL) at local_0. */
 static void publish(struct world *world, const char *name, const char *sites)
 {
-	static int n;
+	static int last;
+	int n = ++last;
 	_cleanup_(freep) char *json =
 		strf("{\"_id\": {\"$oid\": \"5eeb25e4a1b2c3d4e5f6%04x\"}, \"type\": "
 		     "\"representation\", \"name\": \"txt\", \"context\": {}, \"files\": "
 		     "[{\"_id\": {\"$oid\": \"5eeb25e4a1b2c3d4e5f7%04x\"}, \"path\": "
 		     "\"{root[work]}/demo/%s\", \"size\": 5, \"sites\": [%s]}]}",
-		     ++n, n, name, sites);
+		     n, n, name, sites);
 
 	put_doc(world, json);
 }
