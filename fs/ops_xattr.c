@@ -25,44 +25,50 @@ static bool has_prefix(const char *name, const char *prefix)
 
 /* ---- ours ---- */
 
-static int add_state(const struct engine_file *file, struct buf *ret)
+static int add_state(const struct config *config, const struct engine_file *file,
+		     struct buf *ret)
 {
 	return buf_adds(ret, file_state_name(file->state));
 }
 
-static int add_pinned(const struct engine_file *file, struct buf *ret)
+static int add_pinned(const struct config *config, const struct engine_file *file,
+		      struct buf *ret)
 {
 	return buf_adds(ret, file->is_pinned ? "1" : "0");
 }
 
-static int add_progress(const struct engine_file *file, struct buf *ret)
+static int add_progress(const struct config *config, const struct engine_file *file,
+			struct buf *ret)
 {
 	return buf_addf(ret, "%.4g", file->progress);
 }
 
-static int add_entry(struct buf *ret, const char *side, const struct index_entry *entry)
+static int add_entry(struct buf *ret, const char *site, const struct index_entry *entry)
 {
 	char text[CLOCK_RFC3339_SIZE] = "-";
 
 	if (entry->created_ms > 0)
 		clock_format(entry->created_ms, text);
-	return buf_addf(ret, "%s%s %s", ret->len ? "\n" : "", side, text);
+	return buf_addf(ret, "%s%s %s", ret->len ? "\n" : "", site, text);
 }
 
-/* One line per record and side: "active 2023-11-27T08:56:24.512Z", "remote -". */
-static int add_sites(const struct engine_file *file, struct buf *ret)
+/* One line per record and site: "studio 2023-11-27T08:56:24.512Z", "gdrive -". */
+static int add_sites(const struct config *config, const struct engine_file *file,
+		     struct buf *ret)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < file->path.n_records; i++) {
-		r = add_entry(ret, "active", &file->path.records[i].ours);
-		if (r == 0)
-			r = add_entry(ret, "remote", &file->path.records[i].remote);
+		r = add_entry(ret, config->active_site, &file->path.records[i].ours);
+		if (r == 0 && config->remote_site[0])
+			r = add_entry(ret, config->remote_site,
+				      &file->path.records[i].remote);
 	}
 	return r;
 }
 
-static int add_repre(const struct engine_file *file, struct buf *ret)
+static int add_repre(const struct config *config, const struct engine_file *file,
+		     struct buf *ret)
 {
 	int r = 0;
 
@@ -71,7 +77,8 @@ static int add_repre(const struct engine_file *file, struct buf *ret)
 	return r;
 }
 
-static int add_remote_id(const struct engine_file *file, struct buf *ret)
+static int add_remote_id(const struct config *config, const struct engine_file *file,
+			 struct buf *ret)
 {
 	const char *id = file->path.object.id;
 
@@ -80,21 +87,23 @@ static int add_remote_id(const struct engine_file *file, struct buf *ret)
 	return id ? buf_adds(ret, id) : -ENODATA;
 }
 
-static int add_error(const struct engine_file *file, struct buf *ret)
+static int add_error(const struct config *config, const struct engine_file *file,
+		     struct buf *ret)
 {
 	return file->error ? buf_adds(ret, file->error) : -ENODATA;
 }
 
 static const struct ours {
 	const char *name; /* after OURS */
-	int (*add)(const struct engine_file *file, struct buf *ret);
+	int (*add)(const struct config *config, const struct engine_file *file,
+		   struct buf *ret);
 } ours[] = {
 	{ "state", add_state }, { "pinned", add_pinned }, { "progress", add_progress },
 	{ "sites", add_sites }, { "repre", add_repre },   { "remote_id", add_remote_id },
 	{ "error", add_error },
 };
 
-/* -ENODATA where the file is not published: only published ones have a state to tell. */
+/* What the engine knows of the file; -ENODATA where that is nothing, or INODE is no file. */
 static int describe(struct fs *fs, struct inode *inode, struct engine_file *ret)
 {
 	_cleanup_(freep) char *rel = NULL;
@@ -104,12 +113,7 @@ static int describe(struct fs *fs, struct inode *inode, struct engine_file *ret)
 	if (r < 0 || facts.kind == INODE_FOLDER || facts.kind == INODE_TOP)
 		return -ENODATA;
 	r = engine_describe(fs->engine, facts.root, rel, ret);
-	if (r != 0)
-		return r < 0 ? r : -ENODATA;
-	if (ret->is_published)
-		return 0;
-	engine_file_done(ret);
-	return -ENODATA;
+	return r > 0 ? -ENODATA : r;
 }
 
 static int get_ours(struct fs *fs, struct inode *inode, const char *name, struct buf *ret)
@@ -120,9 +124,10 @@ static int get_ours(struct fs *fs, struct inode *inode, const char *name, struct
 	if (r < 0)
 		return r;
 	r = -ENODATA;
-	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+	/* an unpublished file is local; there is no more to tell */
+	for (size_t i = 0; i < (file.is_published ? ARRAY_SIZE(ours) : 1); i++)
 		if (strcmp(ours[i].name, name + strlen(OURS)) == 0)
-			r = ours[i].add(&file, ret);
+			r = ours[i].add(engine_config(fs->engine), &file, ret);
 	engine_file_done(&file);
 	return r;
 }
@@ -135,9 +140,10 @@ static int list_ours(struct fs *fs, struct inode *inode, struct buf *ret)
 
 	if (r < 0)
 		return r == -ENODATA ? 0 : r;
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(ours); i++) {
+	/* not listed for unpublished files: tools that copy attributes would trip over them */
+	for (size_t i = 0; r == 0 && file.is_published && i < ARRAY_SIZE(ours); i++) {
 		buf_clear(&value);
-		if (ours[i].add(&file, &value) == 0)
+		if (ours[i].add(engine_config(fs->engine), &file, &value) == 0)
 			r = buf_addf(ret, OURS "%s%c", ours[i].name, '\0');
 	}
 	engine_file_done(&file);

@@ -81,11 +81,8 @@ void reply_entry(fuse_req_t req, struct entry *entry, const struct shown *shown)
 
 void reply_no_entry(fuse_req_t req, const struct entry *entry)
 {
-	const struct folder *folder = &entry->folder;
-	bool is_short =
-		folder->fd >= 0 || rootmap_is_remote(folder->fs->rootmap, folder->root);
-	struct fuse_entry_param param = { .entry_timeout =
-						  is_short ? FS_SHORT_S : FS_LONG_S };
+	/* somebody may make it on the disk, behind the mount's back */
+	struct fuse_entry_param param = { .entry_timeout = FS_SHORT_S };
 
 	fuse_reply_entry(req, &param);
 }

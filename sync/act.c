@@ -217,7 +217,10 @@ static void start_upload(struct engine *engine, struct plan *plan,
 	const struct index_record *record = &assessment->path.records[i];
 	const struct decision *decision = &assessment->decisions[i];
 	struct upload_order order = {
-		.may_replace = decision->action == ACT_UPLOAD_OVER || plan->is_forced,
+		/* a copy goes over what differs only where the record asks for it (rows 14, 15) */
+		.may_replace = decision->action == ACT_UPLOAD_OVER ||
+			       (plan->is_forced &&
+				(assessment->disk != DISK_COPY || decision->row == 15)),
 		/* a replaced original goes over what we had sent, not over another hand's work */
 		.must_match_truth = decision->row == 0 && !plan->is_forced,
 		.priority = priority_of(engine, record),
@@ -241,7 +244,16 @@ static void start_upload(struct engine *engine, struct plan *plan,
 	look_again(engine, plan, engine->config->timing.retry_max_ms);
 }
 
-/* retry by a person: what is here goes to the remote, whatever is there. */
+static bool start_check(struct engine *engine, struct plan *plan, int r)
+{
+	if (r == 0)
+		plan_set_phase(&engine->plans, plan, PLAN_CHECK);
+	else
+		look_again(engine, plan, engine->config->timing.retry_max_ms);
+	return r == 0;
+}
+
+/* retry by a person: what is here goes to the remote, unless that has it. */
 static void act_force(struct engine *engine, struct plan *plan,
 		      const struct assessment *assessment)
 {
@@ -252,16 +264,18 @@ static void act_force(struct engine *engine, struct plan *plan,
 		look_again(engine, plan, engine->config->timing.retry_max_ms);
 		return;
 	}
+	if (assessment->whole.state == FILE_LOCAL &&
+	    assessment->path.object.state == OBJECT_UNKNOWN) {
+		start_check(engine, plan, check_object_start(engine, assessment, false));
+		return;
+	}
+	if (assessment->whole.state == FILE_LOCAL &&
+	    assessment->path.object.state == OBJECT_PRESENT) {
+		plan->is_forced = false;
+		look_again(engine, plan, 0);
+		return;
+	}
 	start_upload(engine, plan, assessment, 0);
-}
-
-static bool start_check(struct engine *engine, struct plan *plan, int r)
-{
-	if (r == 0)
-		plan_set_phase(&engine->plans, plan, PLAN_CHECK);
-	else
-		look_again(engine, plan, engine->config->timing.retry_max_ms);
-	return r == 0;
 }
 
 /* What is moved is what was decided on, not what another hand put there meanwhile. */

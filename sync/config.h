@@ -39,6 +39,7 @@ struct config_timing {
 	int64_t gone_ms;      /* a copy that no document names is kept this long: 1 min */
 	int64_t retry_min_ms; /* first backoff after a transient fault: 1 s */
 	int64_t retry_max_ms; /* longest backoff: 5 min */
+	int64_t sweep_ms;     /* what is recorded here is looked at again: 10 min */
 	int64_t probe_ms;     /* a faulty site or root is probed this often: 10 s */
 };
 

@@ -77,15 +77,27 @@ static struct decision decide_nothing(const struct decide_input *in)
 	if (in->remote == DOC_ABSENT)
 		return DECIDE(ACT_NOTHING, FILE_AWAITED, 1,
 			      "not asked for at the remote");
+	if (in->remote == DOC_WANTED && in->is_remote_used_up)
+		return DECIDE(ACT_NOTHING, FILE_FAILED, 2,
+			      "its upload finally failed at the site that has it");
 	if (in->remote == DOC_WANTED)
 		return DECIDE(ACT_NOTHING, FILE_AWAITED, 2,
 			      "not at the remote yet: a site that has it must upload it");
+	if (in->ours == DOC_PRESENT && in->object == OBJECT_MISSING)
+		return DECIDE(
+			ACT_RECHECK, FILE_FAILED, 8,
+			"recorded here, not on disk; the object at the remote is missing, too");
+	if (in->ours == DOC_PRESENT && in->object == OBJECT_DIFFERENT)
+		return DECIDE(
+			ACT_RECHECK, FILE_FAILED, 8,
+			"recorded here, not on disk; the object at the remote was changed: "
+			"`sitefs retry --accept` takes it as the truth");
 	if (in->object == OBJECT_MISSING)
-		return DECIDE(ACT_RECHECK, FILE_FAILED, in->ours == DOC_PRESENT ? 8 : 5,
+		return DECIDE(ACT_RECHECK, FILE_FAILED, 5,
 			      "recorded at the remote, but the object is missing there");
 	if (in->object == OBJECT_DIFFERENT)
 		return DECIDE(
-			ACT_RECHECK, FILE_FAILED, in->ours == DOC_PRESENT ? 8 : 6,
+			ACT_RECHECK, FILE_FAILED, 6,
 			"the object at the remote was changed: `sitefs retry --accept` "
 			"takes it as the truth");
 	if (in->ours == DOC_PRESENT)
@@ -267,5 +279,5 @@ struct decision decide_unpublished(enum decide_disk disk, bool has_gone)
 			      "no document names this copy: moved aside if none comes");
 	return DECIDE(
 		ACT_NOTHING, FILE_LOCAL, 21,
-		"not published: sitefs keeps it here and does not copy it anywhere");
+		"not published: it stays on this disk only, sitefs is no backup of it");
 }

@@ -122,6 +122,9 @@ int engine_describe(struct engine *engine, int root, const char *rel,
 	if (engine->hydrator)
 		hydrate_get_state(engine->hydrator, root, rel, &hydrated);
 	ret->state = live_state(engine, &assessment, &plan, has_plan, &hydrated);
+	/* whoever looks may be the first to see a change on the disk */
+	if (!has_plan && assessment_has_action(&assessment))
+		engine_touch(engine, root, rel);
 	fill(ret, &assessment, &plan, &hydrated);
 	assessment_done(&assessment);
 	return 0;

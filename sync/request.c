@@ -44,17 +44,6 @@ static void clear_tries(struct engine *engine, const struct index_path *path)
 	outbox_rows_done(&rows);
 }
 
-/* What is on this disk and differs from, or is missing at, the remote: a person says that ours counts. */
-static bool sends_ours(const struct assessment *a)
-{
-	if (a->disk == DISK_NOTHING || a->disk == DISK_BLOCKED)
-		return false;
-	if (a->whole.state == FILE_MODIFIED || a->whole.row == 15)
-		return true;
-	return a->path.object.state == OBJECT_MISSING ||
-	       (a->path.object.state == OBJECT_DIFFERENT && a->disk != DISK_COPY);
-}
-
 static void forget_object(struct engine *engine, const struct mail *mail)
 {
 	struct index_object object = { .size = -1, .mtime_ns = -1 };
@@ -79,12 +68,14 @@ static void handle_retry(struct engine *engine, struct mail *mail)
 		return;
 	clear_tries(engine, &assessment.path);
 	plan->n_faults = 0;
-	plan->is_forced = !mail->flag && sends_ours(&assessment);
+	plan->is_forced = !mail->flag && assessment.path.n_records &&
+			  assessment.disk != DISK_NOTHING &&
+			  assessment.disk != DISK_BLOCKED;
 	plan_set_error(&engine->plans, plan, NULL, false);
 	if (plan->phase == PLAN_IDLE && mail->flag && engine->provider &&
 	    check_object_start(engine, &assessment, true) == 0)
 		plan_set_phase(&engine->plans, plan, PLAN_CHECK);
-	else if (!plan->is_forced)
+	else
 		forget_object(engine, mail);
 	assessment_done(&assessment);
 	if (plan->phase == PLAN_IDLE)

@@ -15,7 +15,6 @@
 #include "sync/base/log.h"
 #include "sync/engine_private.h"
 
-#define SWEEP_MS (10 * 60 * 1000)
 #define PUMP_EVERY 256
 
 int syncer_touched(void *context, int root, const char *rel)
@@ -247,7 +246,7 @@ static void sweep(struct engine *engine)
 	int r;
 
 	engine->is_swept = true;
-	engine->next_sweep_ms = clock_mono_ms() + SWEEP_MS;
+	engine->next_sweep_ms = clock_mono_ms() + engine->config->timing.sweep_ms;
 	r = index_each(engine->index, SELECT_PENDING, NULL, sweep_one, &state);
 	if (r == 0)
 		r = index_each(engine->index, is_first ? SELECT_ALL : SELECT_RECORDED,
@@ -321,6 +320,8 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 	int64_t until = now + engine->config->timing.probe_ms;
 	struct fault fault;
 
+	if (engine->is_swept && engine->next_sweep_ms < until)
+		until = engine->next_sweep_ms;
 	if (next_due_ms < until)
 		until = next_due_ms;
 	if (engine_has_fault(engine, &fault) && fault.next_probe_ms < until)
