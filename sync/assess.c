@@ -203,6 +203,7 @@ static struct decision decide_record(const struct assess_setup *setup,
 		.is_young = assess_is_young(config, record),
 		.is_settled = clock_wall_ms() - changed_ms >= config->timing.settled_ms,
 		.has_stood = stood_ms >= config->timing.pull_ms,
+		.is_arriving = record->is_arriving && a->path.node.shown == SHOWN_NOT,
 		.is_inactive = record->is_inactive,
 		.is_mirror = setup->is_mirror,
 	};

@@ -108,6 +108,10 @@ static struct decision decide_nothing(const struct decide_input *in)
 				"asked for here: downloaded in the background");
 	if (in->is_mirror)
 		return transfer(in, ACT_DOWNLOAD, false, 3, "mirrored in the background");
+	if (in->is_arriving)
+		return DECIDE(
+			ACT_NOTHING, FILE_AWAITED, 3,
+			"at the remote, but other files of its representation are not there yet");
 	return DECIDE(ACT_NOTHING, FILE_REMOTE, 3,
 		      "at the remote: comes when it is read");
 }
@@ -279,5 +283,5 @@ struct decision decide_unpublished(enum decide_disk disk, bool has_gone)
 			      "no document names this copy: moved aside if none comes");
 	return DECIDE(
 		ACT_NOTHING, FILE_LOCAL, 21,
-		"not published: it stays on this disk only, sitefs is no backup of it");
+		"not published: sitefs does not copy it anywhere and is no backup of it");
 }

@@ -45,6 +45,7 @@ struct decide_input {
 	bool is_young;                           /* the record is young */
 	bool is_settled; /* the disk file has not changed for a while */
 	bool has_stood; /* record and disk unchanged long enough to be believed (10 minutes) */
+	bool is_arriving; /* its representation is not whole at the remote, so not shown */
 	bool is_inactive; /* project without background transfers */
 	bool is_mirror;   /* fetch what nobody asked for, too */
 };

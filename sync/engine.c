@@ -270,6 +270,9 @@ static int open_parts(struct engine *engine, struct error *error)
 	if (r == 0)
 		r = journal_open(path, &engine->journal, error);
 	if (r == 0)
+		r = lost_projects_load(&engine->lost_projects, engine->journal,
+				       engine->setup.can_adopt);
+	if (r == 0)
 		r = check_fact(engine, "site", engine->config->active_site, error);
 	if (r == 0)
 		r = find_store(engine, error);
@@ -311,6 +314,7 @@ int engine_new(const struct engine_setup *setup, struct engine **ret, struct err
 	plans_init(&engine->plans);
 	events_init(&engine->events);
 	tally_init(&engine->tally);
+	lost_projects_init(&engine->lost_projects);
 	r = copy_setup(engine, setup);
 	if (r == 0)
 		r = open_parts(engine, error);
@@ -471,6 +475,7 @@ void engine_free(struct engine *engine)
 	journal_free(engine->journal);
 	events_done(&engine->events);
 	tally_done(&engine->tally);
+	lost_projects_done(&engine->lost_projects);
 	plans_done(&engine->plans);
 	map_done(&engine->dirty, NULL);
 	map_done(&engine->missing, missing_free);

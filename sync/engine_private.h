@@ -10,6 +10,7 @@
 #include "sync/base/lock.h"
 #include "sync/engine.h"
 #include "sync/events.h"
+#include "sync/lost_projects.h"
 #include "sync/mail.h"
 #include "sync/plan.h"
 #include "sync/store.h"
@@ -39,6 +40,7 @@ struct engine {
 	struct plans plans;
 	struct events events;
 	struct tally tally;
+	struct lost_projects lost_projects;
 	pthread_t thread;
 	bool has_thread;
 
@@ -47,7 +49,8 @@ struct engine {
 		*store; /* NULL while it cannot be opened; wake() through wake_lock */
 	int64_t store_retry_ms;
 	char *token;
-	bool is_swept; /* the first look at everything is done */
+	bool needs_reading; /* a project is back: everything is read again */
+	bool is_swept;      /* the first look at everything is done */
 	int64_t next_sweep_ms;
 	bool is_probing; /* a probe of the remote is under way */
 	bool has_probed; /* its first answer came */

@@ -10,6 +10,7 @@
 #include "sync/base/log.h"
 #include "sync/doc_project.h"
 #include "sync/engine_private.h"
+#include "sync/lost_projects.h"
 
 #define ROWS_PER_COMMIT 500
 
@@ -158,10 +159,14 @@ static int read_project(void *context, const char *project)
 				 syncer_touched, engine);
 }
 
+/* A dropped or emptied collection is like a lost root: what the index has of it stays, until it is back. */
 static void project_lost(void *context, const char *project)
 {
 	struct engine *engine = context;
 
+	if (lost_projects_has(&engine->lost_projects, project))
+		return;
+	lost_projects_add(&engine->lost_projects, engine->journal, project);
 	log_warning(
 		"project '%s' has no representation any more: its files are kept as they "
 		"were until it is back, or until `--adopt`",
@@ -257,6 +262,39 @@ static int lift_whiteouts(void *context, int root, const char *rel)
 	return r < 0 ? r : 0;
 }
 
+static int stop_at_first(void *context, const char *project, const void *bson, size_t len)
+{
+	return 1;
+}
+
+/* A representation is gone; with the last document of any kind, the collection is. */
+static int drop(struct engine *engine, const char *project, const char *id)
+{
+	int r = 1;
+
+	if (!engine->setup.can_adopt)
+		r = engine->store->ops->scan(engine->store, project, true, stop_at_first,
+					     engine);
+	if (r < 0)
+		return r;
+	if (r == 1)
+		return index_drop_doc(engine->index, project, id, syncer_touched, engine);
+	project_lost(engine, project);
+	return 0;
+}
+
+/* Where it is back, all of it is read again: what is really gone was kept meanwhile. */
+static void project_found(struct engine *engine, const char *project)
+{
+	if (!lost_projects_has(&engine->lost_projects, project))
+		return;
+	lost_projects_remove(&engine->lost_projects, engine->journal, project);
+	log_info("project '%s' is back", project);
+	events_emit(&engine->events,
+		    (struct engine_event){ .rel = "", .what = "back", .text = project });
+	engine->needs_reading = true;
+}
+
 static int reread(struct engine *engine, const char *project, const char *id)
 {
 	_cleanup_(buf_done) struct buf bson = { 0 };
@@ -265,7 +303,7 @@ static int reread(struct engine *engine, const char *project, const char *id)
 	int r = engine->store->ops->load(engine->store, project, id, &bson);
 
 	if (r == STORE_GONE)
-		return index_drop_doc(engine->index, project, id, syncer_touched, engine);
+		return drop(engine, project, id);
 	if (r < 0)
 		return r;
 	r = doc_parse(bson.data, bson.len, project, &doc, NULL);
@@ -273,6 +311,7 @@ static int reread(struct engine *engine, const char *project, const char *id)
 		return doc_is_project(bson.data, bson.len) ? read_project(engine, project)
 							   : 0;
 	if (r == 0) {
+		project_found(engine, project);
 		hidden.doc = doc;
 		r = index_each_of_repre(engine->index, project, id, lift_whiteouts,
 					&hidden);
@@ -369,6 +408,9 @@ int feed_follow(struct engine *engine, int64_t timeout_ms)
 		r = feed_read_all(engine);
 	} else if (r == 0) {
 		r = apply(engine, &read);
+		if (r == 0 && engine->needs_reading)
+			r = feed_read_all(engine);
+		engine->needs_reading = false;
 	}
 	events_read_done(&read);
 	if (r < 0)

@@ -57,6 +57,21 @@ static void copy_names(const struct engine *engine, struct engine_status *status
 		 engine->mountpoint ? engine->mountpoint : "");
 }
 
+static void copy_lost_project(struct engine *engine, struct engine_status *status)
+{
+	struct error why = { 0 };
+	char name[128];
+
+	lost_projects_name(&engine->lost_projects, name, sizeof(name));
+	if (!name[0])
+		return;
+	error_set(&why, 0,
+		  "project '%s' was dropped or emptied: it is kept as it was until it is "
+		  "back, or until --adopt",
+		  name);
+	str_cut(status->lost_root, sizeof(status->lost_root), why.text);
+}
+
 void engine_get_status(struct engine *engine, struct engine_status *ret)
 {
 	struct index_counts counts = { 0 };
@@ -72,4 +87,6 @@ void engine_get_status(struct engine *engine, struct engine_status *ret)
 	journal_outbox_count(engine->journal, &ret->outbox_waiting, &ret->outbox_parked);
 	if (roots_are_lost(engine->roots, &lost))
 		str_cut(ret->lost_root, sizeof(ret->lost_root), lost.text);
+	else
+		copy_lost_project(engine, ret);
 }

@@ -16,6 +16,7 @@ story starts is ended with it, also where it fails, and what a sanitiser reporte
 import contextlib
 import errno
 import glob
+import hashlib
 import json
 import os
 import random
@@ -41,7 +42,7 @@ SANITISERS = ('ASAN_OPTIONS', 'LSAN_OPTIONS', 'TSAN_OPTIONS', 'UBSAN_OPTIONS')
 
 # Times of `sitefs.json` that a person would have to wait for, short enough for a test.
 TIMING = {'settled': '200ms', 'young': '1500ms', 'pull': '1500ms', 'gone': '1500ms', 'retry_min': '50ms',
-          'retry_max': '500ms', 'probe': '200ms'}
+          'retry_max': '500ms', 'probe': '200ms', 'sweep': '1s'}
 
 
 def wait_until(condition, what, seconds=DEADLINE):
@@ -233,9 +234,10 @@ class Site:
         """Mounts at self.mnt, and returns when the mount answers."""
         extra = ('-o', ','.join(options)) if options else ()
         daemon = Daemon(self, ('mount', self.mnt, '-f', *extra, *args))
-        wait_until(lambda: not daemon.is_running or self.is_mounted(), f'{daemon} mounts')
+        # A mount that a crash left behind is in the table of mounts as well, but answers nothing.
+        wait_until(lambda: not daemon.is_running or self.is_mounted() and errno_of(os.listdir, self.mnt) is None,
+                   f'{daemon} mounts')
         assert daemon.is_running, daemon.read_log()
-        os.listdir(self.mnt)
         return daemon
 
     def umount(self):
@@ -273,6 +275,10 @@ class Site:
 
     def status(self):
         return self.sitefs('status', '--json').json
+
+    def is_lost(self):
+        """The daemon says that a root is lost."""
+        return bool(self.status()['lost_root'])
 
     def info(self, rel):
         return self.sitefs('info', '--json', self.root / rel).json
@@ -357,6 +363,15 @@ class Hand:
 def recorded():
     """The fields of an entry that has the file."""
     return {'created_dt': {'$date': {'$numberLong': str(int(time.time() * 1000))}}}
+
+
+def make_document(rel, sites, size=0):
+    """A representation of one file, as another program would have published it."""
+    key = hashlib.sha256(rel.encode()).hexdigest()
+    return {'_id': {'$oid': key[:24]}, 'schema': 'pype:representation-2.0', 'type': 'representation', 'name': 'txt',
+            'parent': {'$oid': key[24:48]}, 'data': {}, 'context': {},
+            'files': [{'_id': {'$oid': key[32:56]}, 'path': f'{{root[work]}}/{rel}', 'size': size,
+                       'sites': [{'name': name, **entry} for name, entry in sites.items()]}]}
 
 
 class World:
@@ -456,18 +471,19 @@ class World:
         return contents[0] if len(rels) == 1 else contents
 
     def wait_seen(self, site):
-        """Until the site's daemon has acted on all that was done before: a later publish has gone its way."""
+        """Until the site's daemon has acted on all that was done before: a later publish has gone its way. No other
+        site takes part in it."""
         self.n_sentinels += 1
         rel = f'sentinel/{self.n_sentinels}.txt'
-        studio = self.site('studio')
-        data = studio.write(rel, size=10)
-        studio.publish(rel, name='txt')
-        if site is studio:
+        data = rel.encode()
+        if site.name == 'studio':
+            site.write(rel, data)
+            site.publish(rel, name='txt')
             wait_until(lambda: self.is_recorded(rel, REMOTE), f'{rel} is sent by {site.name}')
-            return
-        studio.sync_once()
-        studio.add_site(site.name, rel)
-        wait_until(lambda: site.on_disk(rel) == data, f'{rel} comes to {site.name}')
+        else:
+            write_file(self.remote_file(rel), data)
+            self.import_docs(make_document(rel, {REMOTE: recorded(), site.name: {}}))
+            wait_until(lambda: site.on_disk(rel) == data, f'{rel} comes to {site.name}')
 
     def remote_file(self, rel):
         """Path of the object at the remote."""

@@ -119,7 +119,8 @@ def test_no_presets(home):
 def test_no_store_is_named(home):
     home.ok('init')
     (home.path / 'config/sitefs/sitefs.json').write_text('{}')
-    for args in (('config', 'check'), ('import', '--project', 'P', 'x'), ('export', '--project', 'P', '--json'),
+    for args in (('config', 'check'), ('mount', 'm'), ('sync',), ('publish', '--project', 'P', 'x'),
+                 ('import', '--project', 'P', 'x'), ('export', '--project', 'P', '--json'),
                  ('add-site', 'nas', '--project', 'P', '--all')):
         result = home.sitefs(*args)
         assert result.code == 2, result
@@ -129,6 +130,7 @@ def test_no_store_is_named(home):
 
 def test_mongodb_is_not_in_this_build(home):
     home.ok('init')
-    for args in (('export', '--project', 'P', '--json'), ('import', '--project', 'P', 'x')):
+    for args in (('mount', 'm'), ('sync',), ('export', '--project', 'P', '--json'),
+                 ('import', '--project', 'P', 'x')):
         result = home.sitefs(*args, '--store', 'mongodb://u:pw@localhost/x')
         assert result.code == 2 and 'this build has no' in result.err and 'pw' not in result.err, result
