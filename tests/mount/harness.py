@@ -354,9 +354,13 @@ class Hand:
 
     def set_entry(self, rel, site, entry, project=PROJECT):
         """The entry of SITE becomes ENTRY (a dict without name), or goes where ENTRY is None."""
+        self.set_entries(rel, {site: entry}, project)
+
+    def set_entries(self, rel, entries, project=PROJECT):
+        """The same for several sites at once, so that no daemon acts on a state between."""
         def change(file):
-            file['sites'] = [old for old in file['sites'] if old['name'] != site]
-            file['sites'] += [{'name': site, **entry}] if entry is not None else []
+            file['sites'] = [old for old in file['sites'] if old['name'] not in entries]
+            file['sites'] += [{'name': site, **entry} for site, entry in entries.items() if entry is not None]
         self.edit(rel, change, project)
 
 

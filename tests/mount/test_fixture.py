@@ -11,7 +11,7 @@ import pytest
 from harness import REMOTE, read_file, stays, wait_until
 
 FIXTURES = pathlib.Path(os.environ.get('SITEFS_FIXTURES') or
-                        pathlib.Path(__file__).resolve().parents[3] / 'shared/fixtures/openpype')
+                        pathlib.Path(__file__).resolve().parents[3] / 'shared/fixtures') / 'openpype'
 PROJECT = 'test_project'
 
 # The only skip that stays one where everything is required: the fixtures are not ours to ship.

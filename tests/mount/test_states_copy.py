@@ -116,8 +116,7 @@ def test_row_16_nothing_moves(world, home, copy):
 
 def test_row_17_recorded_then_sent(world, home, copy):
     damage(world, 'M')
-    world.hand.set_entry(REL, REMOTE, {})
-    world.hand.set_entry(REL, 'local_0', {})
+    world.hand.set_entries(REL, {REMOTE: {}, 'local_0': {}})
     wait_until(lambda: world.is_recorded(REL, 'local_0'), 'our entry is recorded')
     wait_until(lambda: world.is_recorded(REL, REMOTE), 'and the copy is sent')
     assert read_file(world.remote_file(REL)) == copy
@@ -125,8 +124,7 @@ def test_row_17_recorded_then_sent(world, home, copy):
 
 @pytest.mark.parametrize('ours', [None, {}, 'recorded'])
 def test_row_18_remote_not_asked_for(world, home, copy, ours):
-    world.hand.set_entry(REL, REMOTE, None)
-    world.hand.set_entry(REL, 'local_0', recorded() if ours == 'recorded' else ours)
+    world.hand.set_entries(REL, {REMOTE: None, 'local_0': recorded() if ours == 'recorded' else ours})
     world.wait_seen(home)
     stays(lambda: world.entry(REL, REMOTE) is None, 'not added', 1)
     assert home.read(REL) == copy

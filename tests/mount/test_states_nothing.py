@@ -150,9 +150,10 @@ def test_row_08_recorded_here_and_nowhere_to_be_had(world, home, remote):
         world.remote_file(REL).unlink()
     elif remote == 'different':
         world.remote_file(REL).write_bytes(bytes(reversed(data[0])))
-    else:
-        world.hand.set_entry(REL, REMOTE, None if remote == 'absent' else {})
-    world.hand.set_entry(REL, 'local_0', recorded())
+    entries = {'local_0': recorded()}
+    if remote in ('absent', 'wanted'):
+        entries[REMOTE] = None if remote == 'absent' else {}
+    world.hand.set_entries(REL, entries)
     wait_until(lambda: 'recorded here, not on disk' in home.explain(REL), 'it is reported')
     assert home.state(REL) == 'failed'
     wait_until(lambda: not is_shown(home, REL), 'it is not listed')

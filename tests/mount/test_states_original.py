@@ -113,8 +113,7 @@ def test_row_26_damaged_at_the_remote(world, studio, uploaded, remote, verb):
 @pytest.mark.parametrize('remote', [None, {}])
 def test_row_27_nobody_is_recorded(world, studio, uploaded, ours, remote):
     damage(world, 'M')
-    world.hand.set_entry(REL, 'studio', ours)
-    world.hand.set_entry(REL, REMOTE, remote)
+    world.hand.set_entries(REL, {'studio': ours, REMOTE: remote})
     world.wait_seen(studio)
     stays(lambda: not world.remote_file(REL).exists(), 'nothing moves', 1)
     assert studio.read(REL) == uploaded
@@ -186,9 +185,7 @@ def test_row_32_nobody_is_recorded(world, studio, home, ours, remote):
     data = studio.write(REL)
     studio.publish(REL)
     put_by_hand(home, data)
-    world.hand.set_entry(REL, 'local_0', ours)
-    world.hand.set_entry(REL, REMOTE, remote)
-    world.hand.set_entry(REL, 'studio', None)
+    world.hand.set_entries(REL, {'local_0': ours, REMOTE: remote, 'studio': None})
     home.mount()
     world.wait_seen(home)
     assert home.read(REL) == data
