@@ -54,6 +54,7 @@ int folder_open(struct fs *fs, fuse_ino_t ino, struct folder *ret)
 	struct folder folder = { .fs = fs,
 				 .inode = inodes_at(&fs->inodes, ino),
 				 .fd = -1 };
+	bool has_moved;
 	int r;
 
 	for (int i = 0; i < TRIES_MAX; i++) {
@@ -64,12 +65,13 @@ int folder_open(struct fs *fs, fuse_ino_t ino, struct folder *ret)
 		folder.root = folder.facts.root;
 		if (folder.facts.kind != INODE_TOP)
 			r = open_real(&folder);
-		if (r == 0 && !folder_has_moved(&folder)) {
+		has_moved = folder_has_moved(&folder);
+		if (r == 0 && !has_moved) {
 			*ret = folder;
 			return 0;
 		}
 		folder_done(&folder);
-		if (!folder_has_moved(&folder))
+		if (r < 0 && !has_moved)
 			return r;
 	}
 	return -EBUSY;

@@ -1,6 +1,7 @@
 /* Inodes and the names under which the kernel knows them. */
 #include "fs/inode.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -389,6 +390,7 @@ static int path_by_name(const struct inodes *inodes, const struct name *name, ch
 			break;
 		*--end = '/';
 		name = name->parent->names;
+		assert(name); /* it was measured */
 	}
 	*ret = path;
 	return 0;

@@ -56,6 +56,8 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE);
 	/* we write as ourselves: the kernel must take set-user-ID bits away as for the caller */
 	conn->want &= ~(unsigned)FUSE_CAP_HANDLE_KILLPRIV;
+	/* who waits for a direct read that was sent in parts is not woken by a signal, whatever we answer */
+	conn->want &= ~(unsigned)FUSE_CAP_ASYNC_DIO;
 	/* where we may do what the caller may not, ACLs must be checked with the modes */
 	if (fs->is_shared)
 		want(conn, FUSE_CAP_POSIX_ACL);

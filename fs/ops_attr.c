@@ -28,7 +28,7 @@ static void look_up(fuse_req_t req, struct entry *entry, int r, const struct sho
 
 void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct shown shown;
+	struct shown shown = { 0 };
 	int r;
 
 	do {

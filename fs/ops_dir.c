@@ -25,7 +25,7 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	_cleanup_(folder_done) struct folder folder = { .fd = -1 };
-	struct handle *handle;
+	struct handle *handle = NULL;
 	struct stat st;
 	int r = folder_open(fs, ino, &folder);
 
@@ -224,7 +224,7 @@ static int add_plus(struct fill *fill, const struct listing_entry *entry, off_t 
 		return 0;
 	if (r == 0)
 		r = reply_fill_entry(fill->folder, entry->name, &shown, &param);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = add_entry(fill, entry->name, &param, next);
 	if (r < 0)

@@ -43,7 +43,7 @@ static int run_fusermount(const char *flags, const char *path)
 	pid_t pid;
 	int r = spawn_fusermount(flags, path, &pid);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)

@@ -1,4 +1,5 @@
 /* Acting on a decision: outbox rows, jobs, a time to look again. Sync thread. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,9 +160,11 @@ static int priority_of(const struct engine *engine, const struct index_record *r
 static void start_download(struct engine *engine, struct plan *plan,
 			   const struct index_record *record)
 {
-	int r = hydrate_fetch(engine->hydrator, plan->root, plan->rel, POOL_DOWNLOAD,
-			      priority_of(engine, record));
+	int r;
 
+	assert(record); /* what no document names is not downloaded */
+	r = hydrate_fetch(engine->hydrator, plan->root, plan->rel, POOL_DOWNLOAD,
+			  priority_of(engine, record));
 	if (r == 0) {
 		plan_set_phase(&engine->plans, plan, PLAN_DOWNLOAD);
 		return;

@@ -40,7 +40,7 @@ static int find_own_variable(const struct config_setting *setting,
 	if (!name)
 		return -ENOMEM;
 	for (char *p = name; *p; p++)
-		*p = *p == '.' ? '_' : (char)toupper((unsigned char)*p);
+		*p = (char)(*p == '.' ? '_' : toupper((unsigned char)*p));
 	return find_variable(setting, name, ret);
 }
 

@@ -425,7 +425,7 @@ static void warn_of_two_stores(const struct config *config)
 	const char *openpype = getenv("OPENPYPE_MONGO"), *avalon = getenv("AVALON_MONGO");
 
 	if (strcmp(config_origin_of(config, "store"), "$OPENPYPE_MONGO") == 0 && avalon &&
-	    avalon[0] && strcmp(avalon, openpype) != 0)
+	    avalon[0] && openpype && strcmp(avalon, openpype) != 0)
 		log_warning(
 			"OPENPYPE_MONGO and AVALON_MONGO differ: OPENPYPE_MONGO is taken; "
 			"name the store with --store if that is wrong");

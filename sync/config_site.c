@@ -190,7 +190,7 @@ static int read_roots(struct config_site *site, struct json_at map, const char *
 {
 	for (struct json_at at = json_at_first(map); at.node; at = json_at_next(at)) {
 		_cleanup_(freep) char *name = NULL;
-		struct json_at value;
+		struct json_at value = { 0 };
 		int r;
 
 		r = root_name(at, above, &name, error);
@@ -217,7 +217,7 @@ static bool is_empty(struct json_at at)
 /* Maps of two files are laid over each other; a single folder replaces what was there. */
 static int set_roots(struct config_site *site, struct json_at at, struct error *error)
 {
-	struct json_at value;
+	struct json_at value = { 0 };
 	int r;
 
 	r = pick_platform(at, &value, error);
@@ -261,7 +261,7 @@ static int add_credential(struct config_site *site, struct json_at at,
 static int set_credentials(struct config_site *site, struct json_at at,
 			   struct error *error)
 {
-	struct json_at value;
+	struct json_at value = { 0 };
 	int r;
 
 	r = pick_platform(at, &value, error);

@@ -88,7 +88,7 @@ int config_absolute(const char *path, const char *base, char **ret)
 	int r;
 
 	if (path[0] != '/' && !base) {
-		here = getcwd(NULL, 0);
+		here = get_current_dir_name();
 		if (!here)
 			return -errno;
 		base = here;

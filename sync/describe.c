@@ -187,7 +187,7 @@ static int add_disk_names(struct walk *walk, const char *rel, struct names *name
 	dir = fdopendir(fd);
 	if (!dir)
 		return -errno;
-	fd = -1;
+	steal_fd(fd);
 	while (r == 0 && (entry = readdir(dir)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
 		    (rel[0] || strcmp(entry->d_name, ".sitefs") != 0))

@@ -100,7 +100,7 @@ static int take_root(const char **text, char **ret_root, char **ret_refused)
 
 static bool has_drive(const char *text)
 {
-	char letter = text[0] | ('a' ^ 'A');
+	char letter = (char)(text[0] | ('a' ^ 'A'));
 
 	return letter >= 'a' && letter <= 'z' && text[1] == ':' && text[2] == '/';
 }

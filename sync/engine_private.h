@@ -117,12 +117,12 @@ bool engine_has_fault(struct engine *engine, struct fault *ret);
 bool engine_is_passive(const struct engine *engine);
 
 /* ---- syncer.c: the sync thread ---- */
-void *syncer_run(void *engine);
+void *syncer_run(void *context);
 /* Decides every path that was touched, and tells fs. Sync thread, no transaction open. */
 void syncer_decide_dirty(struct engine *engine);
 /* Decide this path anew, now. Sync thread. */
 void syncer_decide(struct engine *engine, int root, const char *rel);
-int syncer_touched(void *engine, int root, const char *rel); /* index_touched_fn */
+int syncer_touched(void *context, int root, const char *rel); /* index_touched_fn */
 /* What waits is done: mail, outbox, feed, without waiting. Called between the steps of long walks. */
 void syncer_pump(struct engine *engine);
 /* A job is handed to a pool; it ends with the mail that its end posts. */
@@ -179,9 +179,9 @@ void check_stamp(struct engine *engine, const struct assessment *assessment,
 		 enum stamp_kind kind, const struct digest *digest);
 
 /* ---- arrive.c: a file has come ---- */
-void missing_free(void *missing);
-void arrive_completed(void *engine, const struct hydrate_result *result);
-void arrive_listed(void *engine, int root, const char *rel_folder,
+void missing_free(void *data);
+void arrive_completed(void *context, const struct hydrate_result *result);
+void arrive_listed(void *context, int root, const char *rel_folder,
 		   const struct index_object *objects, char *const *names, size_t n,
 		   int error);
-void arrive_fault(void *engine, int outcome, const char *text);
+void arrive_fault(void *context, int outcome, const char *text);

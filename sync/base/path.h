@@ -29,7 +29,7 @@ char *path_join(const char *dir, const char *name);
 bool path_is_below(const char *path, const char *prefix);
 /* PATH with its prefix FROM (it must be below it) replaced by TO. NULL on -ENOMEM. */
 char *path_rebase(const char *path, const char *from, const char *to);
-/* Length of the well-formed UTF-8 sequence at S (RFC 3629), 1..4, or 0. NUL is a sequence of 1. */
-size_t path_utf8_length(const char *s);
+/* Length of the well-formed UTF-8 sequence at TEXT (RFC 3629), 1..4, or 0. NUL is a sequence of 1. */
+size_t path_utf8_length(const char *text);
 /* Valid UTF-8 without NUL: what a remote can be asked to hold. */
 bool path_is_utf8(const char *path);

@@ -60,7 +60,7 @@ void stage_need(const struct stage *stage, bool can, const char *what)
 {
 	if (can)
 		return;
-	print_message("skipped: a remote of kind %s cannot play \"%s\" here\n",
+	print_message("left out: a remote of kind %s cannot play \"%s\"\n",
 		      stage->hand->name, what);
 	skip();
 }
@@ -75,7 +75,8 @@ void stage_set(const struct stage *stage, bool (*set)(void *remote, bool is_on),
 		return;
 	if (require && require[0] && strcmp(require, "0") != 0)
 		fail_msg("%s: cannot play \"%s\" here", stage->hand->name, what);
-	stage_need(stage, false, what);
+	print_message("SKIP: %s: cannot play \"%s\" here\n", stage->hand->name, what);
+	skip();
 }
 
 void stage_unset(const struct stage *stage, bool (*set)(void *remote, bool is_on))

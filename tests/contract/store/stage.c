@@ -71,7 +71,7 @@ void stage_need_hand(void)
 {
 	if (stage.hand)
 		return;
-	print_message("SKIP: no other hand for this kind of store\n");
+	print_message("left out: no other hand for this kind of store\n");
 	skip();
 }
 
