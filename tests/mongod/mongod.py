@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""
+A real mongod for a test: one-node replica set or standalone, on loopback, with its data in a temporary folder, ended
+by its pid. Without any mongod (tools/get-mongod) the test is skipped aloud; with SITEFS_REQUIRE it fails.
+
+    mongod.py [--standalone] [--] COMMAND ARG...    runs the command with the server's URI as its last argument
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+IS_STRICT = os.environ.get('SITEFS_REQUIRE', '') not in ('', '0')
+COMMAND = os.environ.get('SITEFS_MONGO_COMMAND', 'mongo-command')
+DEADLINE = float(os.environ.get('SITEFS_DEADLINE', '60'))
+
+
+def find():
+    """The path of a mongod, or None."""
+    found = subprocess.run([os.path.join(ROOT, 'tools/get-mongod'), '--find'], text=True, capture_output=True,
+                           check=False)
+    return found.stdout.strip() if found.returncode == 0 else None
+
+
+class CommandFailed(Exception):
+    pass
+
+
+def run_commands(uri, database, *commands):
+    """Replies to database commands; CommandFailed with the server's words."""
+    done = subprocess.run([COMMAND, uri, database], text=True, capture_output=True, check=False,
+                          input=''.join(json.dumps(command) + '\n' for command in commands))
+    if done.returncode != 0:
+        raise CommandFailed(done.stderr.strip())
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]
+
+
+class Mongod:
+    """One server. Its data outlive kill() and start(), and go with end()."""
+
+    def __init__(self, is_replica=True):
+        self.is_replica = is_replica
+        self.folder = tempfile.mkdtemp(prefix='sitefs-mongod-')
+        self.port = free_port()
+        self.process = None
+        self.uri = f'mongodb://127.0.0.1:{self.port}/' + ('?replicaSet=rs0' if is_replica else '')
+        self.plain_uri = f'mongodb://127.0.0.1:{self.port}/?serverSelectionTimeoutMS=1000'
+        try:
+            self.start()
+            if is_replica:
+                member = {'_id': 0, 'host': f'127.0.0.1:{self.port}'}
+                self.run('admin', {'replSetInitiate': {'_id': 'rs0', 'members': [member]}})
+                self.wait_writable()
+        except BaseException:
+            self.end()
+            raise
+
+    def start(self):
+        data = os.path.join(self.folder, 'data')
+        os.makedirs(data, exist_ok=True)
+        extra = ['--replSet', 'rs0', '--oplogSize', '64'] if self.is_replica else []
+        with open(os.path.join(self.folder, 'log'), 'ab') as log:
+            self.process = subprocess.Popen(
+                [find(), '--dbpath', data, '--port', str(self.port), '--bind_ip', '127.0.0.1', '--nounixsocket',
+                 '--wiredTigerCacheSizeGB', '0.25', '--setParameter', 'enableTestCommands=1',
+                 '--setParameter', 'diagnosticDataCollectionEnabled=false', *extra],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.wait(lambda: self.run('admin', {'ping': 1}), 'answers')
+
+    def wait(self, condition, what):
+        end = time.monotonic() + DEADLINE
+        while True:
+            try:
+                if condition():
+                    return
+            except CommandFailed:
+                pass
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.05)
+            if self.process.returncode is not None or time.monotonic() > end:
+                raise RuntimeError(f'mongod never {what}:\n{self.log()[-2000:]}')
+
+    def wait_writable(self):
+        self.wait(lambda: self.run('admin', {'hello': 1})[0]['isWritablePrimary'], 'becomes primary')
+
+    def run(self, database, *commands):
+        return run_commands(self.plain_uri, database, *commands)
+
+    def log(self):
+        with open(os.path.join(self.folder, 'log'), encoding='utf-8', errors='replace') as file:
+            return file.read()
+
+    def kill(self):
+        """As the power cord."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """Stands still: connections stay open, nobody answers."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def end(self):
+        if self.process and self.process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def main():
+    args = sys.argv[1:]
+    is_replica = True
+    while args and args[0] in ('--standalone', '--'):
+        is_replica &= args[0] != '--standalone'
+        if args.pop(0) == '--':
+            break
+    # A server that the caller has, for the tests that need no other.
+    if is_replica and 'TEST_MONGODB_URI' in os.environ:
+        return subprocess.run([*args, os.environ['TEST_MONGODB_URI']], check=False).returncode
+    if not find():
+        print('SKIP: no mongod (tools/get-mongod fetches one)', file=sys.stderr)
+        return 1 if IS_STRICT else 77
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    server = Mongod(is_replica)
+    try:
+        return subprocess.run([*args, server.uri], check=False).returncode
+    finally:
+        server.end()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
