@@ -1,0 +1,116 @@
+"""
+files.list: corpora, q, orderBy, pages. A page token belongs to its query and remembers what is still to be shown.
+"""
+
+import hashlib
+
+from . import mask, query, refusal, resource
+from .view import View, order
+
+SCHEMA = {'kind': None, 'nextPageToken': None, 'incompleteSearch': None, 'files': resource.SCHEMA}
+DEFAULT = {'kind': {}, 'nextPageToken': {}, 'incompleteSearch': {}, 'files': resource.DEFAULT}
+CURSORS = 10_000
+
+
+def fields(call, schema, default):
+    text = call.params.get('fields')
+    if not text:
+        return default
+    tree = mask.parse(text)
+    mask.check(tree, schema)
+    return tree
+
+
+def scope(call):
+    """Which entries are asked for: a function of the entry."""
+    params, user = call.params, call.user
+    drive_id = params.get('driveId') or params.get('teamDriveId')
+    corpora = params.get('corpora') or params.get('corpus') or ('drive' if drive_id else 'user')
+    with_drives = call.flag('includeItemsFromAllDrives') or call.flag('includeTeamDriveItems')
+    if corpora not in ('user', 'drive', 'teamDrive', 'domain', 'allDrives', 'allTeamDrives'):
+        raise refusal.invalid_parameter('corpora', f'Invalid value: {corpora}')
+    if (drive_id is not None) != (corpora in ('drive', 'teamDrive')):
+        raise refusal.Refusal(400, 'teamDriveIdRequired' if drive_id is None else 'badRequest',
+                              'The driveId parameter must be specified if and only if corpora is set to drive.',
+                              'driveId')
+    if corpora not in ('user', 'domain') and not (with_drives and call.knows_drives):
+        raise refusal.Refusal(403, 'includeTeamDriveItemsRequired',
+                              'The includeItemsFromAllDrives parameter must be set to true when corpora is '
+                              f'{corpora}.', 'includeItemsFromAllDrives')
+    if with_drives and not call.knows_drives:
+        raise refusal.Refusal(403, 'teamDrivesNotSupported',
+                              'The supportsAllDrives parameter must be set to true.', 'supportsAllDrives')
+    spaces = params.get('spaces', 'drive')
+    if not set(spaces.split(',')) <= {'drive', 'appDataFolder'}:
+        raise refusal.invalid_parameter('spaces', f'Invalid value: {spaces}')
+    if drive_id is not None:
+        call.world.find(user, drive_id)
+        return lambda entry: entry.drive == drive_id
+    if with_drives:
+        return lambda entry: True
+    return lambda entry: entry.drive is None
+
+
+def found(call, node):
+    """All entries that the query matches, in its order."""
+    world, settings = call.world, call.settings
+    view = View(world, call.user, {'name': settings.name_lag, 'list': settings.list_lag})
+    in_scope, parents = scope(call), node.parents()
+    if parents is not None:
+        if len(parents) > 1 and settings.grouped_parents != 'whole':
+            keep = 0 if settings.grouped_parents == 'nothing' else (len(parents) + 1) // 2
+            parents = set(sorted(parents)[:keep])
+        parents = {call.user.root if parent == 'root' else parent for parent in parents}
+        folders = [world.entries[parent] for parent in parents if parent in world.entries]
+        missing = [parent for parent in parents if parent not in world.entries]
+        if missing and len(parents) == 1:
+            raise refusal.not_found('.')
+        pool = [world.entries[child] for folder in folders for child in world.children.get(folder.id, ())]
+    else:
+        pool = world.entries.values()
+    return order([entry for entry in pool
+                  if in_scope(entry) and entry.parent is not None and view.is_listed(entry)
+                  and node.matches(entry, view) and world.role(call.user, entry)],
+                 call.params.get('orderBy'), call.user)
+
+
+def identity(call):
+    """What a page token is bound to."""
+    names = ('q', 'orderBy', 'corpora', 'driveId', 'includeItemsFromAllDrives', 'spaces')
+    return call.user.email, *(call.params.get(name) for name in names)
+
+
+def list_files(call):
+    tree = fields(call, SCHEMA, DEFAULT)
+    size = min(call.number('pageSize', 100, 1, 1000), call.settings.page_cap)
+    size = min(size, call.faults.get('short_page', size))
+    node = query.parse(call.params.get('q'))
+    token, cursors = call.params.get('pageToken'), call.service.cursors
+    if token is None:
+        ids, at = [entry.id for entry in found(call, node)], 0
+    else:
+        bound, ids, at = cursors.get(token, (None, None, None))
+        if bound != identity(call):
+            raise refusal.invalid_parameter('pageToken', 'Invalid Value')
+    page = [call.world.entries[each] for each in ids[at:at + size] if each in call.world.entries]
+    answer = {'kind': 'drive#fileList',
+              'incompleteSearch': call.settings.incomplete_search or bool(call.faults.get('incomplete'))}
+    if at + size < len(ids):
+        answer['nextPageToken'] = token_for(call, ids, at + size)
+    if '*' in tree or 'files' in tree:
+        below = tree.get('files') or resource.DEFAULT if '*' not in tree else tree.get('files') or {'*': {}}
+        if 'files' in tree and not tree['files']:
+            below = {'*': {}}
+        answer['files'] = [resource.file(entry, call.world, call.user, below) for entry in page]
+    shown = answer if '*' in tree else {name: value for name, value in answer.items() if name in tree}
+    return shown
+
+
+def token_for(call, ids, at):
+    cursors = call.service.cursors
+    if len(cursors) > CURSORS:
+        cursors.clear()
+    text = f'{identity(call)} {id(ids)} {at} {call.world.random.random()}'
+    token = '~!!~' + hashlib.sha256(text.encode()).hexdigest()
+    cursors[token] = (identity(call), ids, at)
+    return token
