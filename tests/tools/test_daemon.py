@@ -59,6 +59,10 @@ class Daemon:
     def status(self):
         return self.ok('status', '--json').json
 
+    def is_ready(self):
+        status = self.facts() and self.sitefs('status', '--json')
+        return status and status.code == 0 and status.json['ready']
+
     def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         return self.process.wait(DEADLINE)
@@ -85,7 +89,7 @@ def world(home):
     def start(presets, *args, **kwargs):
         daemon = Daemon(home, presets, *args, **kwargs)
         home.daemons.append(daemon)
-        daemon.wait(lambda: daemon.facts() and daemon.sitefs('status').code == 0, 'the daemon answers')
+        daemon.wait(daemon.is_ready, 'the daemon is ready')
         return daemon
 
     home.start = start
