@@ -156,6 +156,7 @@ void inode_copy_facts(const struct inode *inode, struct inode_facts *ret)
 	*ret = inode->facts;
 	ret->is_named = inode->names || inode->facts.id == INODE_TOP_ID;
 	ret->has_writers = inode->n_writers > 0;
+	ret->has_opens = inode->n_opens > 0;
 }
 
 int inodes_init(struct inodes *inodes, const struct inode_facts *top)

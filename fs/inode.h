@@ -48,6 +48,7 @@ struct inode_facts {
 	/* set by the table */
 	uint64_t id, generation;
 	bool is_named, has_writers;
+	bool has_opens; /* INODE_STREAM: it was opened, the kernel may have pages of it */
 	uint64_t n_changes; /* INODE_FOLDER: of names in it, so far as we know */
 };
 
@@ -116,6 +117,10 @@ void inodes_remove_handle(struct inodes *inodes, struct handle *handle);
 struct handle *inodes_borrow_handle(struct inodes *inodes, struct inode *inode);
 /* Any handle left, for the end of the mount; NULL when there are none. */
 struct handle *inodes_any_handle(struct inodes *inodes);
+
+/* An open of an INODE_STREAM, counted before it looks at what the name is now; taken back where it fails. */
+void inodes_begin_open(struct inodes *inodes, struct inode *inode);
+void inodes_fail_open(struct inodes *inodes, struct inode *inode);
 
 /* ---- reads that wait: pages may be dropped only where none does ---- */
 

@@ -19,6 +19,7 @@ struct inode {
 	uint64_t n_lookups;
 	uint32_t n_refs; /* names in it, handles */
 	uint32_t n_writers, n_reads;
+	uint64_t n_opens; /* INODE_STREAM: ever */
 	bool is_chained;
 	bool has_seen;   /* the next three are of a file that was not young */
 	bool wants_drop; /* pages, when the last read is answered */

@@ -226,6 +226,8 @@ static int setattr_inode(struct fs *fs, fuse_ino_t ino, const struct stat *attr,
 	case INODE_STREAM:
 		if (to_set & FUSE_SET_ATTR_SIZE)
 			r = remote_open_for_writing(fs, inode, attr->st_size == 0);
+		else
+			r = remote_refuse(fs, inode, -EPERM);
 		break;
 	}
 	return r;

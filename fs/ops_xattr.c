@@ -10,6 +10,7 @@
 
 #include "fs/entry.h"
 #include "fs/fs.h"
+#include "fs/remote.h"
 #include "fs/reply.h"
 #include "sync/base/buf.h"
 #include "sync/base/clock.h"
@@ -163,7 +164,9 @@ static int open_disk(struct fs *fs, fuse_ino_t ino, bool makes)
 	inodes_facts(&fs->inodes, inode, &facts);
 	if (facts.kind == INODE_DISK)
 		return entry_open_inode(fs, inode, O_PATH, NULL);
-	if (facts.kind == INODE_STREAM || facts.kind == INODE_TOP)
+	if (facts.kind == INODE_STREAM)
+		return makes ? remote_refuse(fs, inode, -ENODATA) : -ENODATA;
+	if (facts.kind == INODE_TOP)
 		return -ENODATA;
 	r = folder_open(fs, ino, &folder);
 	if (r == 0 && makes)

@@ -81,7 +81,8 @@ static int check_name(struct fs *fs, struct inode *inode, char **ret_rel,
 	return 0;
 }
 
-int remote_open(struct fs *fs, struct inode *inode, struct handle **ret, char **ret_rel)
+static int open_named(struct fs *fs, struct inode *inode, struct handle **ret,
+		      char **ret_rel)
 {
 	_cleanup_(freep) char *rel = NULL, *source = NULL;
 	struct handle_setup setup = { .fd = -1 };
@@ -108,6 +109,28 @@ int remote_open(struct fs *fs, struct inode *inode, struct handle **ret, char **
 		return r < 0 && r != -ENODATA ? r : -EIO;
 	setup.size = node.size;
 	return handle_new(&fs->inodes, inode, &setup, ret);
+}
+
+int remote_open(struct fs *fs, struct inode *inode, struct handle **ret, char **ret_rel)
+{
+	int r;
+
+	inodes_begin_open(&fs->inodes, inode);
+	r = open_named(fs, inode, ret, ret_rel);
+	if (r != 0)
+		inodes_fail_open(&fs->inodes, inode);
+	return r;
+}
+
+int remote_refuse(struct fs *fs, struct inode *inode, int error)
+{
+	_cleanup_(freep) char *rel = NULL;
+	struct inode_facts facts;
+	int r = inodes_path(&fs->inodes, inode, 0, &rel, &facts);
+
+	if (r < 0)
+		return r;
+	return is_on_disk(fs, facts.root, rel) ? -ESTALE : error;
 }
 
 /* An empty file in the place of the remote-only one, with the owner and mode that were shown. */

@@ -18,5 +18,7 @@ int remote_open(struct fs *fs, struct inode *inode, struct handle **ret, char **
 /* An incomplete file is never opened for writing. EMPTY (O_TRUNC, truncate to 0): an empty local file takes the name,
  * -ESTALE. Else its download goes to the front, -EACCES. Any other error as errno. */
 int remote_open_for_writing(struct fs *fs, struct inode *inode, bool empty);
+/* ERROR for what cannot be done with a file that is not here; -ESTALE where it is here by now. */
+int remote_refuse(struct fs *fs, struct inode *inode, int error);
 /* Somebody looks at a folder with files of unknown size: to be learnt in the background. */
 void remote_learn_folder(struct folder *folder);

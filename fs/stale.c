@@ -43,8 +43,18 @@ static bool find_on_disk(struct fs *fs, const struct notice *notice, struct stat
 	return root_fd >= 0 && beneath_stat(root_fd, notice->rel, st) == 0;
 }
 
-/* The inode serves the name as it is now. One of a remote-only file never does: a change means another revision, or
- * that it is complete. */
+/* A remote-only file that nobody has opened: whatever its revision is now, no page is of another one. */
+static bool can_stream(struct fs *fs, const struct notice *notice,
+		       const struct inode_facts *facts)
+{
+	struct view_node node;
+
+	return !facts->has_opens &&
+	       view_find(fs->view, notice->root, notice->rel, &node) == 0 &&
+	       !node.is_folder;
+}
+
+/* The inode serves the name as it is now. */
 static bool can_serve(struct fs *fs, const struct notice *notice,
 		      const struct inode_facts *facts)
 {
@@ -54,6 +64,8 @@ static bool can_serve(struct fs *fs, const struct notice *notice,
 
 	if (facts->kind == INODE_DISK)
 		return is_real && st.st_dev == facts->dev && st.st_ino == facts->ino;
+	if (facts->kind == INODE_STREAM)
+		return !is_real && can_stream(fs, notice, facts);
 	if (facts->kind != INODE_FOLDER)
 		return false;
 	if (is_real)
@@ -84,13 +96,28 @@ static void check_folders_above(struct fs *fs, const struct notice *notice)
 	notifier_push(fs->notifier, &folder);
 }
 
+/* What was not known when the inode was made. False where it is another file now. */
+static bool refresh_stream(struct fs *fs, const struct notice *notice, const char *path,
+			   const struct inode_facts *facts)
+{
+	struct view_node node;
+
+	if (view_find(fs->view, notice->root, notice->rel, &node) != 0 ||
+	    (facts->size >= 0 && node.size != facts->size))
+		return false;
+	inodes_set_size_path(&fs->inodes, path, facts->id, node.size, node.mtime_ns);
+	return true;
+}
+
 static void tell_name(struct fs *fs, const struct notice *notice, const char *path)
 {
 	struct inode_spot spot;
 	bool drops_pages = false;
 
 	inodes_walk(&fs->inodes, path, &spot);
-	if (spot.is_whole && can_serve(fs, notice, &spot.facts)) {
+	if (spot.is_whole && can_serve(fs, notice, &spot.facts) &&
+	    (spot.facts.kind != INODE_STREAM ||
+	     refresh_stream(fs, notice, path, &spot.facts))) {
 		drop_attr(fs, spot.facts.id);
 		return;
 	}
@@ -108,18 +135,14 @@ static void tell_name(struct fs *fs, const struct notice *notice, const char *pa
 static void tell_attr(struct fs *fs, const struct notice *notice, const char *path)
 {
 	struct inode_spot spot;
-	struct view_node node;
 
 	inodes_walk(&fs->inodes, path, &spot);
 	if (!spot.is_whole || spot.facts.kind != INODE_STREAM)
 		return;
-	if (view_find(fs->view, notice->root, notice->rel, &node) != 0 ||
-	    (spot.facts.size >= 0 && node.size != spot.facts.size)) {
+	if (refresh_stream(fs, notice, path, &spot.facts))
+		drop_attr(fs, spot.facts.id);
+	else
 		tell_name(fs, notice, path);
-		return;
-	}
-	inodes_set_size_path(&fs->inodes, path, spot.facts.id, node.size, node.mtime_ns);
-	drop_attr(fs, spot.facts.id);
 }
 
 void stale_tell(void *context, const struct notice *notice)

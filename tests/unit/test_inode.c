@@ -298,6 +298,21 @@ static void test_pages_wait_for_reads(void **state)
 	assert_false(inodes_end_read(inodes, inode));
 }
 
+static void test_who_was_opened_may_have_pages(void **state)
+{
+	struct inodes *inodes = *state;
+	struct inode *inode =
+		inodes_at(inodes, take(inodes, INODE_TOP_ID, "f", stream(1)));
+	struct inode_facts facts;
+
+	inodes_begin_open(inodes, inode);
+	inodes_facts(inodes, inode, &facts);
+	assert_true(facts.has_opens);
+	inodes_fail_open(inodes, inode);
+	inodes_facts(inodes, inode, &facts);
+	assert_false(facts.has_opens);
+}
+
 static void test_pages_kept_while_unchanged(void **state)
 {
 	struct inodes *inodes = *state;
@@ -373,6 +388,7 @@ int main(void)
 		CASE(test_rename_over),
 		CASE(test_walk),
 		CASE(test_pages_wait_for_reads),
+		CASE(test_who_was_opened_may_have_pages),
 		CASE(test_pages_kept_while_unchanged),
 		CASE(test_many_names),
 		CASE(test_changes_are_counted),
