@@ -317,7 +317,7 @@ static void judge_disk(struct engine *engine, const struct assessment *now,
 	const struct truth *truth = &now->path.truth;
 	enum stamp_kind kind = STAMP_FOREIGN;
 
-	if (now->has_stamp && now->needs_rehash &&
+	if (now->has_stamp && stamp_compare(&now->stamp, &now->st) != STAMP_OTHER &&
 	    digest_equal(&now->stamp.digest, digest))
 		kind = now->stamp.kind;
 	else if (truth->size == now->st.st_size && digest_equal(&truth->digest, digest))

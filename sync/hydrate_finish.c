@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sync/base/beneath.h"
 #include "sync/base/buf.h"
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
@@ -157,34 +158,6 @@ static bool is_hidden(const struct hydrate_file *file, const struct index_path *
 	return true;
 }
 
-/* Asked under the claim on the name. The facts are the newest from here on. */
-static int check_record(void *context)
-{
-	struct hydrate_file *file = context;
-	struct hydrator *hydrator = file->hydrator;
-	struct index_path now = { 0 };
-	bool is_wanted;
-	int r;
-
-	mutex_lock(&hydrator->lock);
-	is_wanted = file->phase == HYDRATE_FINISHING;
-	mutex_unlock(&hydrator->lock);
-	if (!is_wanted)
-		return -ECANCELED;
-	r = index_find_path(hydrator->setup.index, file->root, file->rel, &now);
-	if (r < 0)
-		return r;
-	if (r == INDEX_NONE)
-		return -ECANCELED;
-	if (!is_record_same(file, &now) || is_hidden(file, &now)) {
-		index_path_done(&now);
-		return -ECANCELED;
-	}
-	index_path_done(&file->facts);
-	file->facts = now;
-	return 0;
-}
-
 static int compare_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -225,6 +198,67 @@ static int put_stamp(struct hydrate_file *file, const struct stat *st)
 				 &stamp);
 }
 
+/* Asked under the claim on the name. The facts are the newest from here on. */
+static int check_record_now(struct hydrate_file *file)
+{
+	struct hydrator *hydrator = file->hydrator;
+	struct index_path now = { 0 };
+	bool is_wanted;
+	int r;
+
+	mutex_lock(&hydrator->lock);
+	is_wanted = file->phase == HYDRATE_FINISHING;
+	mutex_unlock(&hydrator->lock);
+	if (!is_wanted)
+		return -ECANCELED;
+	r = index_find_path(hydrator->setup.index, file->root, file->rel, &now);
+	if (r < 0)
+		return r;
+	if (r == INDEX_NONE)
+		return -ECANCELED;
+	if (!is_record_same(file, &now) || is_hidden(file, &now)) {
+		index_path_done(&now);
+		return -ECANCELED;
+	}
+	index_path_done(&file->facts);
+	file->facts = now;
+	return 0;
+}
+
+/* The name is free and the file goes there next. It is stamped before, so that at no moment, nor after a crash, a copy
+ * looks like an original of this site; its ctime will differ, which a rehash forgives. */
+static int check_record(void *context)
+{
+	struct hydrate_file *file = context;
+	struct stat st;
+	int r = check_record_now(file);
+
+	if (r != 0)
+		return r;
+	if (fstat(staging_fd(file->staging), &st) < 0)
+		return -errno;
+	return put_stamp(file, &st);
+}
+
+/* The file did not go there: the stamp that was put for it says nothing about what has the name. */
+static void unstamp(struct hydrate_file *file)
+{
+	struct hydrator *hydrator = file->hydrator;
+	_cleanup_(stamp_done) struct stamp stamp = { 0 };
+	struct stat held, there;
+
+	if (fstat(staging_fd(file->staging), &held) < 0 ||
+	    journal_stamp_get(hydrator->setup.journal, file->root, file->rel, &stamp) !=
+		    0 ||
+	    stamp.dev != held.st_dev || stamp.ino != held.st_ino)
+		return;
+	if (beneath_stat(roots_fd(hydrator->setup.roots, file->root), file->rel,
+			 &there) == 0 &&
+	    there.st_dev == held.st_dev && there.st_ino == held.st_ino)
+		return;
+	journal_stamp_drop(hydrator->setup.journal, file->root, file->rel);
+}
+
 static int place(struct hydrate_file *file)
 {
 	struct hydrator *hydrator = file->hydrator;
@@ -243,8 +277,10 @@ static int place(struct hydrate_file *file)
 	struct stat st;
 	int r = place_file(&place, &st);
 
-	if (r < 0)
+	if (r < 0) {
+		unstamp(file);
 		return r;
+	}
 	staging_forget(file->staging);
 	r = put_stamp(file, &st);
 	if (r < 0)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "sync/base/beneath.h"
 #include "sync/base/buf.h"
 #include "sync/place.h"
 #include "tests/unit/hydrate_bed.h"
@@ -273,6 +274,39 @@ static void test_empty_file(void **state)
 
 /* ---- the name ---- */
 
+/* Looks for the file without a pause, and for its stamp as soon as it is there. */
+static void *watch_name(void *context)
+{
+	struct bed *bed = context;
+	static struct stamp stamp;
+	struct stat st;
+
+	while (beneath_stat(roots_fd(bed->stage->roots, 0), REL, &st) != 0)
+		;
+	stamp = (struct stamp){ 0 };
+	if (journal_stamp_get(bed->stage->journal, 0, REL, &stamp) != 0)
+		return NULL;
+	return &stamp;
+}
+
+static void test_stamped_when_it_has_its_name(void **state)
+{
+	struct bed *bed = *state;
+	struct stamp *stamp;
+	pthread_t watcher;
+	void *result;
+
+	bed_publish(bed, REL, BIG);
+	assert_int_equal(pthread_create(&watcher, NULL, watch_name, bed), 0);
+	assert_int_equal(hydrate_fetch(bed->hydrator, 0, REL, POOL_DOWNLOAD, 50), 0);
+	assert_int_equal(bed_wait_completed(bed, 1), 0);
+	pthread_join(watcher, &result);
+	assert_non_null(result);
+	stamp = result;
+	assert_int_equal(stamp->kind, STAMP_COPY);
+	stamp_done(stamp);
+}
+
 static void test_name_taken_meanwhile(void **state)
 {
 	struct bed *bed = *state;
@@ -372,19 +406,13 @@ static void test_opens_that_cannot_be(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_wanted_range_first),
-		TEST(test_read_in_order_completes),
-		TEST(test_probes_and_readers),
-		TEST(test_reads_overtake_the_background),
-		TEST(test_opens_ask_once),
-		TEST(test_sixteen_readers),
-		TEST(test_small_file),
-		TEST(test_small_file_with_wrong_bytes),
-		TEST(test_empty_file),
-		TEST(test_name_taken_meanwhile),
-		TEST(test_record_changed_meanwhile),
-		TEST(test_hidden_meanwhile),
-		TEST(test_opens_that_cannot_be),
+		TEST(test_wanted_range_first),   TEST(test_read_in_order_completes),
+		TEST(test_probes_and_readers),   TEST(test_reads_overtake_the_background),
+		TEST(test_opens_ask_once),       TEST(test_sixteen_readers),
+		TEST(test_small_file),           TEST(test_small_file_with_wrong_bytes),
+		TEST(test_empty_file),           TEST(test_stamped_when_it_has_its_name),
+		TEST(test_name_taken_meanwhile), TEST(test_record_changed_meanwhile),
+		TEST(test_hidden_meanwhile),     TEST(test_opens_that_cannot_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
