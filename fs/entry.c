@@ -436,6 +436,20 @@ static int open_by_names(struct fs *fs, struct inode *inode, int flags, struct s
 	return r;
 }
 
+/* The name is taken away and given back where lookups of it meet while it changes its inode. */
+static int open_by_last_name(struct fs *fs, struct inode *inode, int flags,
+			     struct stat *ret)
+{
+	_cleanup_(freep) char *rel = NULL;
+	struct inode_facts facts;
+	int r = inodes_last_path(&fs->inodes, inode, &rel);
+
+	if (r < 0)
+		return r;
+	inodes_facts(&fs->inodes, inode, &facts);
+	return open_checked(fs, &facts, rel, flags, ret);
+}
+
 int entry_open_inode(struct fs *fs, struct inode *inode, int flags, struct stat *st)
 {
 	struct stat unused;
@@ -450,5 +464,7 @@ int entry_open_inode(struct fs *fs, struct inode *inode, int flags, struct stat 
 	}
 	if (fd == -ESTALE)
 		fd = open_by_handle(fs, inode, flags, st ? st : &unused);
+	if (fd == -ESTALE)
+		fd = open_by_last_name(fs, inode, flags, st ? st : &unused);
 	return fd;
 }

@@ -2,8 +2,7 @@
  * Handles: what an OPEN, CREATE or OPENDIR gave to the kernel. A handle is on the disk (it has a descriptor), of a
  * remote-only file (it has a hydration) or of a folder (it gets a listing at the first READDIR).
  *
- * The kernel releases a handle after the last request that uses it was answered; whoever else needs one (a read
- * that waits, fstat of a file without a name) holds a reference.
+ * Whoever uses one holds a reference: a request for its time, a read that waits, fstat of a file without a name.
  */
 #pragma once
 
@@ -45,5 +44,15 @@ int handle_new(struct inodes *inodes, struct inode *inode,
 void handle_ref(struct handle *handle);
 /* The last one closes: call it without a lock. */
 void handle_unref(struct handle *handle);
+DEFINE_CLEANUP(struct handle *, handle_unref);
+/* The handle of a request, with a reference of its own: that RELEASE comes after the answer is the kernel's order, which
+ * neither the compiler nor a checker of threads can see. */
+static inline struct handle *handle_hold(uint64_t fh)
+{
+	struct handle *handle = (struct handle *)(uintptr_t)fh;
+
+	handle_ref(handle);
+	return handle;
+}
 /* Off the inode's list, and one reference less: RELEASE. */
 void handle_release(struct inodes *inodes, struct handle *handle);

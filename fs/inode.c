@@ -66,6 +66,24 @@ static void unchain(struct inodes *inodes, struct inode *inode) REQUIRES(&inodes
 	inode->is_chained = false;
 }
 
+static void free_name(struct inodes *inodes, struct name *name) REQUIRES(&inodes->lock)
+{
+	struct inode *parent = name->parent;
+
+	free(name);
+	parent->n_refs--;
+	inode_put(inodes, parent);
+}
+
+static void drop_last(struct inodes *inodes, struct inode *inode) REQUIRES(&inodes->lock)
+{
+	struct name *last = inode->last;
+
+	inode->last = NULL;
+	if (last)
+		free_name(inodes, last);
+}
+
 void inode_drop_name(struct inodes *inodes, struct name *name)
 {
 	struct inode *inode = name->inode, *parent = name->parent;
@@ -75,12 +93,15 @@ void inode_drop_name(struct inodes *inodes, struct name *name)
 		at = &(*at)->next;
 	*at = name->next;
 	chains_remove(&inodes->names, &name->link);
-	free(name);
+	parent->facts.n_changes++;
 	if (!inode->names)
 		unchain(inodes, inode);
-	parent->facts.n_changes++;
-	parent->n_refs--;
-	inode_put(inodes, parent);
+	if (inode->names || !inode->n_lookups) {
+		free_name(inodes, name);
+		return;
+	}
+	drop_last(inodes, inode);
+	inode->last = name;
 }
 
 static void drop_names(struct inodes *inodes, struct inode *inode) REQUIRES(&inodes->lock)
@@ -94,6 +115,7 @@ void inode_put(struct inodes *inodes, struct inode *inode)
 	if (inode->n_lookups || inode->n_refs || inode == inodes->top)
 		return;
 	drop_names(inodes, inode);
+	drop_last(inodes, inode);
 	if (inode->next)
 		inode->next->prev = inode->prev;
 	if (inode->prev)
@@ -149,6 +171,7 @@ static void add_name(struct inodes *inodes, struct name *name, struct inode *par
 			   hash_disk(inode->facts.dev, inode->facts.ino));
 		inode->is_chained = true;
 	}
+	drop_last(inodes, inode);
 }
 
 void inode_copy_facts(const struct inode *inode, struct inode_facts *ret)
@@ -187,6 +210,7 @@ void inodes_done(struct inodes *inodes)
 			inode->names = name->next;
 			free(name);
 		}
+		free(inode->last);
 		free(inode);
 	}
 	chains_done(&inodes->names);
@@ -417,6 +441,17 @@ int inodes_path(struct inodes *inodes, struct inode *inode, size_t n, char **ret
 		name = name->next;
 	if (name)
 		r = path_by_name(inodes, name, ret);
+	mutex_unlock(&inodes->lock);
+	return r;
+}
+
+int inodes_last_path(struct inodes *inodes, struct inode *inode, char **ret)
+{
+	int r = -ESTALE;
+
+	mutex_lock(&inodes->lock);
+	if (inode->last)
+		r = path_by_name(inodes, inode->last, ret);
 	mutex_unlock(&inodes->lock);
 	return r;
 }

@@ -84,6 +84,8 @@ void inodes_forget(struct inodes *inodes, uint64_t id, uint64_t n);
  * no such name. FACTS may be NULL. */
 int inodes_path(struct inodes *inodes, struct inode *inode, size_t n, char **ret,
 		struct inode_facts *facts);
+/* Path by the name that an inode without names had last; -ESTALE. */
+int inodes_last_path(struct inodes *inodes, struct inode *inode, char **ret);
 /* st_ino of what NAME in PARENT is known as, or 0. */
 uint64_t inodes_known_ino(struct inodes *inodes, struct inode *parent, const char *name);
 /* st_ino of the folder above (its own at the top). */

@@ -15,6 +15,8 @@ struct inode {
 	struct inode *next, *prev;
 	struct inode_facts facts; /* is_named, has_writers are filled when asked for */
 	struct name *names;
+	struct name *
+		last; /* where it has none: the one that it had last, for an OPEN that comes after */
 	struct handle *handles;
 	uint64_t n_lookups;
 	uint32_t n_refs; /* names in it, handles */

@@ -16,11 +16,6 @@
 #define DOTS 2            /* "." and ".." come first */
 #define PLUS_SIZE_MIN 128 /* an entry with attributes is larger */
 
-static struct handle *handle_of(const struct fuse_file_info *fi)
-{
-	return (struct handle *)(uintptr_t)fi->fh;
-}
-
 void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
@@ -337,22 +332,24 @@ static void read_folder(struct fill *fill, fuse_ino_t ino, off_t offset,
 void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		struct fuse_file_info *fi)
 {
+	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
 	struct fill fill = { .req = req, .size = size };
 
-	read_folder(&fill, ino, offset, handle_of(fi));
+	read_folder(&fill, ino, offset, handle);
 }
 
 void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		    struct fuse_file_info *fi)
 {
+	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
 	struct fill fill = { .req = req, .size = size, .is_plus = true };
 
-	read_folder(&fill, ino, offset, handle_of(fi));
+	read_folder(&fill, ino, offset, handle);
 }
 
 void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	handle_release(&fs_of(req)->inodes, handle_of(fi));
+	handle_release(&fs_of(req)->inodes, (struct handle *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
 }
 

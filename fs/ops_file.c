@@ -10,15 +10,10 @@
 
 #define COPY_MAX ((size_t)64 << 20) /* per request: a worker is held meanwhile */
 
-static struct handle *handle_of(const struct fuse_file_info *fi)
-{
-	return (struct handle *)(uintptr_t)fi->fh;
-}
-
 void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	     struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_of(fi);
+	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
 	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(size);
 
 	if (handle->hydration) {
@@ -65,7 +60,7 @@ static ssize_t append(int fd, struct fuse_bufvec *in)
 void fs_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t offset,
 		  struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_of(fi);
+	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
 	ssize_t n;
 
 	/* before, so that a close that comes meanwhile tells the engine */
@@ -83,7 +78,7 @@ void fs_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t 
 
 void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_of(fi);
+	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
 	int r = 0;
 
 	if (handle->fd >= 0)
@@ -95,7 +90,7 @@ void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 void fs_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
 		  struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_of(fi);
+	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
 	int r = 0;
 
 	if (handle->fd < 0) {
@@ -119,7 +114,7 @@ static off_t seek_stream(const struct handle *handle, off_t offset, int whence)
 void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 	      struct fuse_file_info *fi)
 {
-	struct handle *handle = handle_of(fi);
+	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
 	off_t r;
 
 	if (handle->hydration) {
@@ -139,7 +134,8 @@ void fs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
 			struct fuse_file_info *fi_out, size_t len, int flags)
 {
-	struct handle *in = handle_of(fi_in), *out = handle_of(fi_out);
+	_cleanup_(handle_unrefp) struct handle *in = handle_hold(fi_in->fh);
+	_cleanup_(handle_unrefp) struct handle *out = handle_hold(fi_out->fh);
 	ssize_t n;
 
 	if (in->fd < 0 || out->fd < 0) {

@@ -132,7 +132,7 @@ void fs_touch_written(struct fs *fs, struct handle *handle)
 
 void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct handle *handle = (struct handle *)(uintptr_t)fi->fh;
+	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
 	int r = 0;
 
 	/* a file system that reports late (NFS, quota) reports at close() */

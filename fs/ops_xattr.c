@@ -111,6 +111,11 @@ static int describe(struct fs *fs, struct inode *inode, struct engine_file *ret)
 	struct inode_facts facts;
 	int r = inodes_path(&fs->inodes, inode, 0, &rel, &facts);
 
+	if (r == -ESTALE) {
+		/* one that was remote-only has another inode by now, which the kernel finds; else the file has no name */
+		inodes_facts(&fs->inodes, inode, &facts);
+		return facts.kind == INODE_STREAM ? -ESTALE : -ENODATA;
+	}
 	if (r < 0 || facts.kind == INODE_FOLDER || facts.kind == INODE_TOP)
 		return -ENODATA;
 	r = engine_describe(fs->engine, facts.root, rel, ret);

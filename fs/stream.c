@@ -173,7 +173,8 @@ static void reply_bytes(const struct wait *wait, int fd, size_t size)
 	buf.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY;
 	buf.buf[0].fd = fd;
 	buf.buf[0].pos = wait->read.offset;
-	fuse_reply_data(wait->req, &buf, 0);
+	/* a pipe to splice through would be kept for each thread that answers, beyond the session's end */
+	fuse_reply_data(wait->req, &buf, FUSE_BUF_NO_SPLICE);
 }
 
 /* What a read must bring: less would be taken for the end of the file. */

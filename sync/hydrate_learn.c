@@ -136,9 +136,11 @@ static enum step plan_locked(struct hydrate_listing *listing,
 	return listing->is_background ? STEP_SUBMIT : STEP_SUBMIT_FIRST;
 }
 
-static void submit(struct hydrate_listing *listing, enum step step)
+/* With STEP_NONE the listing is not ours: it may be gone. */
+static void submit(struct hydrator *hydrator, struct hydrate_listing *listing,
+		   enum step step)
 {
-	struct pool *readers = listing->hydrator->setup.readers;
+	struct pool *readers = hydrator->setup.readers;
 
 	switch (step) {
 	case STEP_NONE:
@@ -250,7 +252,7 @@ int64_t hydrate_look_at_learns_locked(struct hydrator *hydrator, int64_t now_ms)
 		return next_ms;
 	mutex_unlock(&hydrator->lock);
 	if (due)
-		submit(due, step);
+		submit(hydrator, due, step);
 	hydrate_answer_learns(expired, -ETIMEDOUT);
 	mutex_lock(&hydrator->lock);
 	return 0;
@@ -451,7 +453,7 @@ void hydrate_learn(struct hydrator *hydrator, int root, const char *rel,
 	}
 	mutex_unlock(&hydrator->lock);
 	if (listing)
-		submit(listing, step);
+		submit(hydrator, listing, step);
 	else
 		learn->done(learn, -EIO);
 }
@@ -487,7 +489,7 @@ void hydrate_learn_later(struct hydrator *hydrator, int root, const char *rel_fo
 		step = plan_locked(listing, false);
 	mutex_unlock(&hydrator->lock);
 	if (listing)
-		submit(listing, step);
+		submit(hydrator, listing, step);
 }
 
 /* ---- the end ---- */

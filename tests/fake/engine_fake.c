@@ -509,12 +509,13 @@ int view_list(struct view *view, int root, const char *rel, const char *after,
 	for (size_t i = lower(engine, root, start); r == 0 && i < engine->n_entries;
 	     i++) {
 		struct entry *entry = &engine->entries[i];
-		char *name = entry->rel + len;
-		char *slash = strchr(name, '/');
 		struct view_node node;
+		char *name, *slash;
 
 		if (!is_below(entry, root, rel))
 			break;
+		name = entry->rel + len;
+		slash = strchr(name, '/');
 		if (!slash && !entry->is_hidden) {
 			fill_node(entry, &node);
 			r = fn(context, name, &node);

@@ -255,6 +255,7 @@ static void test_rename_over(void **state)
 
 static void test_walk(void **state)
 {
+	_cleanup_(freep) char *last = NULL;
 	struct inodes *inodes = *state;
 	uint64_t a = take(inodes, INODE_TOP_ID, "a", folder(90));
 	uint64_t f = take(inodes, a, "f", stream(1));
@@ -281,6 +282,8 @@ static void test_walk(void **state)
 	assert_path(inodes, f, 0, "a/f");
 	assert_true(inodes_unname_path(inodes, "a/f", f));
 	assert_path(inodes, f, 0, NULL);
+	assert_int_equal(inodes_last_path(inodes, inodes_at(inodes, f), &last), 0);
+	assert_string_equal(last, "a/f");
 }
 
 static void test_pages_wait_for_reads(void **state)
