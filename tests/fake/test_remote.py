@@ -312,11 +312,12 @@ def test_a_newer_publish_takes_the_name(fake):
     old_data = fake.put('a', n=5000, seed=1)
     with open(fake.mnt / 'a', 'rb', buffering=0) as old:
         assert old.read(100) == old_data[:100]
-        new_data = fake.put('a', n=5000, seed=2)
-        wait_until(lambda: read_file(fake.mnt / 'a') == new_data, 'the new bytes')
-        # the handle's pages are gone with its revision
         fake.say('spoil', 0, 'a')
+        new_data = fake.put('a', n=5000, seed=2)
+        # the handle's pages are gone with its revision; nobody opens meanwhile, who might bring them back
         wait_until(lambda: errno_of(os.pread, old.fileno(), 100, 0) == 'EIO', 'the old handle is told')
+    fake.say('spoil', 0, 'nothing')
+    wait_until(lambda: read_file(fake.mnt / 'a') == new_data, 'the new bytes')
 
 
 def test_names_appear_and_go(fake):
