@@ -118,7 +118,7 @@ class Front:
         return self._serve_api(peer, request)
 
     def _connect(self, peer, request):
-        name = request.host.rpartition(':')[0] or request.headers.get('host', '').rpartition(':')[0]
+        name = request.target.rpartition(':')[0]
         if name not in (*keys.NAMES, '127.0.0.1') or not self.context or peer.scheme == 'https':
             peer.send(b'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
             return False

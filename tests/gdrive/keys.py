@@ -3,12 +3,16 @@ Keys and certificates: service-account key files for clients, RSA signatures che
 with one server certificate for Google's names and loopback, made by the openssl command.
 """
 
+import atexit
 import base64
 import hashlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
+import tempfile
+from functools import lru_cache
 
 # Names that clients ask for. Tests connect to loopback, or through CONNECT to Google's names.
 NAMES = ('www.googleapis.com', 'oauth2.googleapis.com', 'accounts.google.com', 'drive.googleapis.com',
@@ -69,9 +73,15 @@ class PublicKey:
         return pow(int.from_bytes(self._padded(message), 'big'), self.d, self.n).to_bytes(self.size, 'big')
 
 
-def make_account_key(email, token_uri, project='stand-in'):
+@lru_cache
+def private_pem(number):
+    """An RSA key as PEM, the same for the same number in this process: making one takes a while."""
+    return run_openssl('genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048', '-outform', 'PEM').decode()
+
+
+def make_account_key(email, token_uri, number=0, project='stand-in'):
     """The contents of a service-account key file, as the console would let one download it."""
-    pem = run_openssl('genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048', '-outform', 'PEM').decode()
+    pem = private_pem(number)
     return {
         'type': 'service_account',
         'project_id': project,
@@ -92,8 +102,25 @@ def write_private(path, text):
         file.write(text)
 
 
+CERTIFICATES = ('ca.pem', 'server.pem', 'server.key')
+
+
+@lru_cache
+def certificates():
+    """A folder with a CA and a certificate, made once in this process."""
+    folder = tempfile.mkdtemp(prefix='gdrive-ca-')
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    make_certificates(folder)
+    return folder
+
+
+def put_certificates(folder):
+    """Writes CERTIFICATES below FOLDER."""
+    for name in CERTIFICATES:
+        shutil.copy(os.path.join(certificates(), name), folder)
+
+
 def make_certificates(folder):
-    """Writes ca.pem, server.pem and server.key below FOLDER."""
     def path(name):
         return os.path.join(folder, name)
 

@@ -1,5 +1,5 @@
 """
-Revisions of a file's content: listed, shown, downloaded, kept.
+Revisions of a file's content: listed, shown, downloaded, kept. Its methods have no `supportsAllDrives`.
 """
 
 from . import files, listing, mask, media, refusal, resource
@@ -15,7 +15,7 @@ KEPT = 200
 
 
 def find(call):
-    entry = call.entry()
+    entry = call.entry(any_drive=True)
     if not resource.capabilities(entry, call.world, call.user)['canReadRevisions']:
         raise refusal.common('insufficientFilePermissions')
     wanted = call.args['revision']
@@ -36,7 +36,7 @@ def shown(call, revision):
 
 
 def list_revisions(call):
-    entry = call.entry()
+    entry = call.entry(any_drive=True)
     if not resource.capabilities(entry, call.world, call.user)['canReadRevisions']:
         raise refusal.common('insufficientFilePermissions')
     tree = listing.fields(call, LIST, {'kind': {}, 'nextPageToken': {}, 'revisions': BRIEF})

@@ -23,7 +23,7 @@ class Server:
         self.folder = str(folder or tempfile.mkdtemp(prefix='gdrive-'))
         os.makedirs(self.folder, exist_ok=True)
         if not os.path.exists(f'{self.folder}/server.pem'):
-            keys.make_certificates(self.folder)
+            keys.put_certificates(self.folder)
         self.service = Service(seed)
         self.front = Front(self.service, self.folder)
         self.front.make_key = self.make_key
@@ -78,8 +78,9 @@ class Server:
                 self.world.add_user(email, is_service=True).limit = limit
         return self.make_key(email, token_uri, (DRIVE,) if delegated else ())
 
-    def make_key(self, email, token_uri=None, delegated=()):
-        key = keys.make_account_key(email, token_uri or self.token_uri)
+    def make_key(self, email, token_uri=None, delegated=(), number=0):
+        """One more key for an account; keys of one NUMBER have the same private half, to save time."""
+        key = keys.make_account_key(email, token_uri or self.token_uri, number)
         tokens = self.service.tokens
         tokens.add_key(email, key['private_key_id'], keys.PublicKey.from_private_pem(key['private_key']))
         tokens.accounts[email].delegated |= set(DRIVE if delegated is True else delegated)

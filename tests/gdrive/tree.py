@@ -173,8 +173,10 @@ class World:
 
     def remove(self, entry):
         """The entry and all below it, for good."""
-        for each in list(self.subtree(entry)):
+        whole = list(self.subtree(entry))
+        for each in whole:
             self.note(each, removed=True)
+        for each in whole:
             del self.entries[each.id]
             self.children.pop(each.id, None)
             self.gone.add(each.id)

@@ -202,6 +202,7 @@ class Body:
 class Request:
     def __init__(self, peer, method, target, version, headers):
         self.peer, self.method, self.version, self.headers = peer, method, version, headers
+        self.target = target
         parts = urlsplit(target if '://' in target else 'http://host' + target)
         self.path, self.raw_query = unquote(parts.path), parts.query
         self.host = parts.netloc if '://' in target else headers.get('host', '')
