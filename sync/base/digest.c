@@ -1,75 +1,125 @@
-/* Content digests through OpenSSL's EVP interface. */
+/*
+ * Content digests. OpenSSL's older interface, since that alone lets a run be put aside and gone on with by another
+ * process (the EVP interface keeps its state to itself); the code behind both is the same.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "sync/base/digest.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/evp.h>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
 #define CHUNK (256 * 1024)
+#define BLOCK 64
 
 struct hasher {
-	EVP_MD_CTX *sha256, *md5;
+	SHA256_CTX sha256;
+	MD5_CTX md5;
+	uint64_t len; /* bytes added */
 };
 
 static void restart(struct hasher *hasher)
 {
-	int r = EVP_DigestInit_ex(hasher->sha256, EVP_sha256(), NULL) &&
-		EVP_DigestInit_ex(hasher->md5, EVP_md5(), NULL);
-
-	assert(r);
+	SHA256_Init(&hasher->sha256);
+	MD5_Init(&hasher->md5);
+	hasher->len = 0;
 }
 
 int hasher_new(struct hasher **ret)
 {
-	_cleanup_(hasher_freep) struct hasher *hasher = calloc(1, sizeof(*hasher));
+	struct hasher *hasher = calloc(1, sizeof(*hasher));
 
 	if (!hasher)
 		return -ENOMEM;
-	hasher->sha256 = EVP_MD_CTX_new();
-	hasher->md5 = EVP_MD_CTX_new();
-	if (!hasher->sha256 || !hasher->md5)
-		return -ENOMEM;
 	restart(hasher);
-	*ret = steal(hasher);
+	*ret = hasher;
 	return 0;
 }
 
 void hasher_free(struct hasher *hasher)
 {
-	if (!hasher)
-		return;
-	EVP_MD_CTX_free(hasher->sha256);
-	EVP_MD_CTX_free(hasher->md5);
 	free(hasher);
 }
 
 void hasher_add(struct hasher *hasher, const void *data, size_t len)
 {
-	EVP_DigestUpdate(hasher->sha256, data, len);
-	EVP_DigestUpdate(hasher->md5, data, len);
+	SHA256_Update(&hasher->sha256, data, len);
+	MD5_Update(&hasher->md5, data, len);
+	hasher->len += len;
 }
 
 void hasher_take(struct hasher *hasher, struct digest *ret)
 {
-	EVP_DigestFinal_ex(hasher->sha256, ret->sha256, NULL);
-	EVP_DigestFinal_ex(hasher->md5, ret->md5, NULL);
+	SHA256_Final(ret->sha256, &hasher->sha256);
+	MD5_Final(ret->md5, &hasher->md5);
 	ret->has_sha256 = ret->has_md5 = true;
 	restart(hasher);
 }
 
 int hasher_peek(const struct hasher *hasher, struct digest *ret)
 {
-	_cleanup_(hasher_freep) struct hasher *copy = NULL;
-	int r = hasher_new(&copy);
+	struct hasher copy = *hasher;
 
-	if (r < 0)
-		return r;
-	if (!EVP_MD_CTX_copy_ex(copy->sha256, hasher->sha256) ||
-	    !EVP_MD_CTX_copy_ex(copy->md5, hasher->md5))
-		return -ENOMEM;
-	hasher_take(copy, ret);
+	hasher_take(&copy, ret);
+	return 0;
+}
+
+/* ---- state: 8 words of SHA-256, 4 of MD5, the length; big-endian ---- */
+
+static void put_word(uint8_t **p, uint64_t word, int bytes)
+{
+	for (int i = bytes; i-- > 0;)
+		*(*p)++ = (uint8_t)(word >> 8 * i);
+}
+
+static uint64_t take_word(const uint8_t **p, int bytes)
+{
+	uint64_t word = 0;
+
+	for (int i = 0; i < bytes; i++)
+		word = word << 8 | *(*p)++;
+	return word;
+}
+
+int hasher_save(const struct hasher *hasher, uint8_t ret[HASHER_STATE_SIZE])
+{
+	const MD5_CTX *md5 = &hasher->md5;
+
+	if (hasher->len % BLOCK)
+		return -EINVAL;
+	for (int i = 0; i < 8; i++)
+		put_word(&ret, hasher->sha256.h[i], 4);
+	put_word(&ret, md5->A, 4);
+	put_word(&ret, md5->B, 4);
+	put_word(&ret, md5->C, 4);
+	put_word(&ret, md5->D, 4);
+	put_word(&ret, hasher->len, 8);
+	return 0;
+}
+
+int hasher_load(struct hasher *hasher, const uint8_t state[HASHER_STATE_SIZE],
+		uint64_t *ret)
+{
+	const uint8_t *length = state + HASHER_STATE_SIZE - 8;
+	uint64_t len = take_word(&length, 8);
+	MD5_CTX *md5 = &hasher->md5;
+
+	if (len % BLOCK || len > INT64_MAX)
+		return -EINVAL;
+	restart(hasher);
+	for (int i = 0; i < 8; i++)
+		hasher->sha256.h[i] = (SHA_LONG)take_word(&state, 4);
+	md5->A = (MD5_LONG)take_word(&state, 4);
+	md5->B = (MD5_LONG)take_word(&state, 4);
+	md5->C = (MD5_LONG)take_word(&state, 4);
+	md5->D = (MD5_LONG)take_word(&state, 4);
+	/* both count bits, in two words */
+	hasher->sha256.Nl = md5->Nl = (SHA_LONG)(len << 3);
+	hasher->sha256.Nh = md5->Nh = (SHA_LONG)(len >> 29);
+	hasher->len = len;
+	*ret = len;
 	return 0;
 }
 

@@ -29,6 +29,14 @@ void hasher_take(struct hasher *hasher, struct digest *ret);
 /* The digest so far; the run goes on. 0 or -ENOMEM. */
 int hasher_peek(const struct hasher *hasher, struct digest *ret);
 
+#define HASHER_STATE_SIZE 56
+/* Where the run stands, so that another process can go on with it: only after a multiple of 64 bytes, else
+ * -EINVAL. It tells of the content as much as a digest does. */
+int hasher_save(const struct hasher *hasher, uint8_t ret[HASHER_STATE_SIZE]);
+/* Goes on from there: RET is the number of bytes that were added. -EINVAL: saved by nobody. */
+int hasher_load(struct hasher *hasher, const uint8_t state[HASHER_STATE_SIZE],
+		uint64_t *ret);
+
 /* Digests LEN bytes of FD from OFFSET (LEN < 0: to the end) through pread; the number of bytes
  * read goes to ret_len if not NULL. *cancel (may be NULL) turning true ends it: -ECANCELED. */
 int digest_fd(int fd, int64_t offset, int64_t len, const bool *cancel, struct digest *ret,
