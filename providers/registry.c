@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "providers/gdrive/gdrive.h"
 #include "providers/local_drive/local_drive.h"
 
 static const struct {
@@ -12,7 +13,7 @@ static const struct {
 	int (*open)(const struct config_site *site, struct provider **ret,
 		    struct error *error);
 } providers[] = {
-	{ "gdrive", NULL },
+	{ "gdrive", gdrive_new },
 	{ "local_drive", local_drive_new },
 };
 

@@ -5,7 +5,7 @@ logged, never subject to faults.
 
 import json
 
-from . import keys
+from . import hands, keys
 from .content import Bytes, Pattern
 from .seed import Seeder
 from .wire import Response
@@ -18,6 +18,8 @@ def answer(front, request):
     name = request.path.removeprefix('/control/')
     data = request.body.read(LIMIT)
     try:
+        if name == 'hand':
+            return hands.answer(front, request, data)
         body = json.loads(data) if data.strip() else {}
         handler = HANDLERS.get((request.method, name.split('/')[0]))
         if handler is None:

@@ -321,9 +321,8 @@ def test_refused_before_it_starts(world, verb):
 
     assert 'sitefs init' in refused('--store', f'sqlite:{world.path}/none.sqlite')
     assert 'this build has no' in refused('--store', 'mongodb://localhost')
-    (world.path / 'studio/gdrive.json').write_text(
-        json.dumps({'gdrive': {'credentials_url': '/key.json', 'root': {'work': '/My Drive/work'}}}))
-    assert 'this build has no' in refused(env={'SITEFS_REMOTE_SITE': 'gdrive'})
+    (world.path / 'studio/gdrive.json').write_text(json.dumps({'gdrive': {'root': {'work': '/My Drive/work'}}}))
+    assert 'credentials_url' in refused(env={'SITEFS_REMOTE_SITE': 'gdrive'})
 
 
 class TestMountPoint:

@@ -122,9 +122,6 @@ static void test_registry(void **state)
 	struct provider *provider = NULL;
 	struct error error = { 0 };
 
-	site.provider = (char[]){ "gdrive" };
-	assert_int_equal(provider_open(&site, &provider, &error), -EOPNOTSUPP);
-	assert_string_equal(error.text, "site 'nas': this build has no gdrive provider");
 	site.provider = (char[]){ "floppy" };
 	assert_int_equal(provider_open(&site, &provider, &error), -EINVAL);
 	site.provider = (char[]){ "local_drive" };

@@ -127,7 +127,7 @@ static void test_deep(void **state)
 	_cleanup_(buf_done) struct buf path = { 0 };
 	struct source source = SOURCE(1, 100);
 
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < (stage->hand->depth ? stage->hand->depth : 100); i++)
 		buf_addf(&path, "level-%03d/", i);
 	buf_adds(&path, "file");
 	free(store_ok(stage, buf_str(&path), &source, NULL));

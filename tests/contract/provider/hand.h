@@ -28,6 +28,8 @@ struct hand {
 	int (*provider)(void *remote, struct provider **ret);
 	/* Other processes reach the same remote (fork). */
 	bool is_shared;
+	/* Folders that may lie in each other; 0: as many as a case wants. */
+	int depth;
 	/* It ends the test where there is no memory. */
 	bool needs_memory;
 
@@ -77,7 +79,7 @@ struct hand {
 			void *context);
 };
 
-extern const struct hand hand_fake, hand_local_drive, hand_local_drive_nfs,
+extern const struct hand hand_fake, hand_gdrive, hand_local_drive, hand_local_drive_nfs,
 	hand_local_drive_exfat;
 /* NULL: none of that name. */
 const struct hand *hand_of(const char *name);

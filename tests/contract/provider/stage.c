@@ -12,7 +12,8 @@ static _Thread_local struct error last_error;
 
 const struct hand *hand_of(const char *name)
 {
-	static const struct hand *const hands[] = { &hand_fake, &hand_local_drive,
+	static const struct hand *const hands[] = { &hand_fake, &hand_gdrive,
+						    &hand_local_drive,
 						    &hand_local_drive_nfs,
 						    &hand_local_drive_exfat };
 

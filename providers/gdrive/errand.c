@@ -1,0 +1,84 @@
+/* One call's stay at a Drive. */
+#include "providers/gdrive/errand.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "sync/base/clock.h"
+
+#define POLL_MS 50
+
+struct claim {
+	char *key;
+	struct claim *next;
+};
+
+int errand_say(const struct errand *errand, int outcome, const char *fmt, ...)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&text, fmt, ap);
+	va_end(ap);
+	return error_set(&errand->call->error, outcome, "site '%s': %s%s%s",
+			 errand->drive->site->name, errand->path,
+			 errand->path[0] ? " " : "", buf_str(&text));
+}
+
+static bool is_claimed(const struct drive *drive, const char *key) REQUIRES(&drive->lock)
+{
+	for (const struct claim *claim = drive->claims; claim; claim = claim->next) {
+		if (strcmp(claim->key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+int claim_take(const struct errand *errand, const char *key, struct claim **ret)
+{
+	struct drive *drive = errand->drive;
+	struct claim *claim = calloc(1, sizeof(*claim));
+	int r = 0;
+
+	if (claim)
+		claim->key = strdup(key);
+	if (!claim || !claim->key) {
+		free(claim);
+		return -ENOMEM;
+	}
+	mutex_lock(&drive->lock);
+	while (r == 0 && is_claimed(drive, key)) {
+		cond_wait_until(&drive->changed, &drive->lock, clock_mono_ms() + POLL_MS);
+		if (errand_is_canceled(errand))
+			r = -ECANCELED;
+	}
+	if (r == 0) {
+		claim->next = drive->claims;
+		drive->claims = claim;
+	}
+	mutex_unlock(&drive->lock);
+	if (r == 0) {
+		*ret = claim;
+		return 0;
+	}
+	free(claim->key);
+	free(claim);
+	return r;
+}
+
+void claim_drop(struct drive *drive, struct claim *claim)
+{
+	mutex_lock(&drive->lock);
+	for (struct claim **p = &drive->claims; *p; p = &(*p)->next) {
+		if (*p == claim) {
+			*p = claim->next;
+			break;
+		}
+	}
+	cond_broadcast(&drive->changed);
+	mutex_unlock(&drive->lock);
+	free(claim->key);
+	free(claim);
+}

@@ -1,0 +1,53 @@
+/*
+ * One call's stay at a Drive: what the whole site shares, the root and path that the call is about, and how it speaks of
+ * what goes wrong.
+ */
+#pragma once
+
+#include "providers/gdrive/anchor.h"
+#include "providers/gdrive/auth.h"
+#include "providers/gdrive/governor.h"
+#include "providers/http.h"
+
+/* All of a site. */
+struct drive {
+	struct provider base;
+	const struct config_site *site;
+	char *endpoint; /* "https://www.googleapis.com" */
+	struct http *http;
+	struct auth **auths;
+	size_t n_auths;
+	struct governor governor;
+	struct anchor *roots;
+	size_t n_roots;
+	int depth; /* of the deepest root, the drive counted */
+	struct mutex lock;
+	struct cond changed;
+	char **ids GUARDED_BY(&lock); /* generated, not used yet */
+	size_t n_ids GUARDED_BY(&lock);
+	struct claim *claims GUARDED_BY(&lock); /* names at which somebody works */
+	bool has_no_storage GUARDED_BY(
+		&lock); /* the account owns none: it cannot keep a file in My Drive */
+};
+
+struct errand {
+	struct drive *drive;
+	struct anchor *root;
+	const char *path; /* below the root; "" where it is about the site */
+	struct provider_call *call;
+};
+
+/* Sets "site 'S': PATH " and the rest as the text, and evaluates to OUTCOME. */
+int errand_say(const struct errand *errand, int outcome, const char *fmt, ...)
+	_printf_(3, 4);
+
+static inline bool errand_is_canceled(const struct errand *errand)
+{
+	return __atomic_load_n(&errand->call->cancel, __ATOMIC_RELAXED);
+}
+
+/* A claim on a name of the site, so that threads of this process do one after another what Drive would let them do
+ * twice. Waits for whoever has it: 0, -ECANCELED, -ENOMEM. */
+struct claim;
+int claim_take(const struct errand *errand, const char *key, struct claim **ret);
+void claim_drop(struct drive *drive, struct claim *claim);

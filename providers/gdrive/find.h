@@ -1,0 +1,27 @@
+/* Finding files: by id, by name in a folder, all of a folder. */
+#pragma once
+
+#include "providers/gdrive/errand.h"
+#include "providers/gdrive/wire.h"
+
+/* PROVIDER_GONE: none, or trashed. Twice is for a file that may be in the trash. RET is zeroed first, and the caller's to
+ * end, whatever comes. */
+_must_check_ int find_by_id(const struct errand *errand, const char *id,
+			    struct wire_file *ret);
+_must_check_ int find_trashed(const struct errand *errand, const char *id,
+			      struct wire_file *ret);
+/* All that have exactly that name there and are not in the trash, oldest first. Drive's index of names lags: nothing
+ * found is no proof. */
+_must_check_ int find_by_name(const struct errand *errand, const char *folder_id,
+			      const char *name, struct wire_list *ret);
+/* All in a folder that are not in the trash; of twins the one that find_by_name() has first. */
+_must_check_ int find_all(const struct errand *errand, const char *folder_id,
+			  struct wire_list *ret);
+/* All that answer to a query (`name = 'x' and …`), in no order. */
+_must_check_ int find_query(const struct errand *errand, const char *query,
+			    struct wire_list *ret);
+
+/* TEXT in quotes, as a query wants it. */
+int find_quote(struct buf *query, const char *text);
+/* Which of two twins counts, for everybody: < 0: A, the older. */
+int find_compare(const struct wire_file *a, const struct wire_file *b);

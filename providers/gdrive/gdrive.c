@@ -1,0 +1,444 @@
+/* Google Drive as a remote: the table, and the calls that are one step. */
+#include "providers/gdrive/gdrive.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "providers/gdrive/api.h"
+#include "providers/gdrive/download.h"
+#include "providers/gdrive/find.h"
+#include "providers/gdrive/folder.h"
+#include "providers/gdrive/item.h"
+#include "providers/gdrive/make.h"
+#include "providers/gdrive/upload.h"
+#include "sync/base/log.h"
+#include "sync/base/path.h"
+
+#define ENDPOINT "https://www.googleapis.com"
+#define FRESH_MS 60000
+#define PATH_LENGTH 4000 /* bytes, as local_drive: what one remote takes, another does */
+#define DEPTH 100        /* levels, Drive's limit */
+
+static struct drive *from_base(struct provider *base)
+{
+	return container_of(base, struct drive, base);
+}
+
+static const char *gdrive_refusal(struct provider *base, const char *path)
+{
+	const char *why = path_refusal(path);
+	int depth = 0;
+
+	if (why)
+		return why;
+	if (!path_is_utf8(path))
+		return "is not valid UTF-8";
+	if (strlen(path) > PATH_LENGTH)
+		return "is longer than 4000 bytes";
+	for (const char *p = path; *p; p++)
+		depth += *p == '/';
+	return depth + from_base(base)->depth > DEPTH
+		       ? "lies deeper than Drive's 100 levels"
+		       : NULL;
+}
+
+/* ---- a call ---- */
+
+/* The root of that name, or the only one where either side names none. */
+static struct anchor *find_root(struct drive *drive, const char *name)
+{
+	for (size_t i = 0; i < drive->n_roots; i++) {
+		if (strcmp(drive->roots[i].name, name) == 0)
+			return &drive->roots[i];
+	}
+	if (drive->n_roots == 1 && (!name[0] || !drive->roots[0].name[0]))
+		return &drive->roots[0];
+	return NULL;
+}
+
+/* Checks what came from outside. */
+static int begin(struct provider *base, const struct provider_ref *ref,
+		 struct provider_call *call, struct errand *ret)
+{
+	struct drive *drive = from_base(base);
+	struct anchor *root = find_root(drive, ref->root);
+	const char *why = ref->path[0] ? gdrive_refusal(base, ref->path) : NULL;
+
+	if (__atomic_load_n(&call->cancel, __ATOMIC_RELAXED))
+		return -ECANCELED;
+	if (!root)
+		return error_set(&call->error, PROVIDER_NO_ROOT,
+				 "site '%s' has no root named '%s'", drive->site->name,
+				 ref->root);
+	if (why)
+		return error_set(&call->error, PROVIDER_REFUSED, "site '%s': the path %s",
+				 drive->site->name, why);
+	*ret = (struct errand){
+		.drive = drive, .root = root, .path = ref->path, .call = call
+	};
+	return 0;
+}
+
+/* The same for an object: "" is the root folder and none. */
+static int begin_object(struct provider *base, const struct provider_ref *ref,
+			struct provider_call *call, struct errand *ret)
+{
+	if (!ref->path[0])
+		return error_set(&call->error, PROVIDER_REFUSED, "the path is empty");
+	return begin(base, ref, call, ret);
+}
+
+/* Lost is not empty: what is gone is gone only where the root is there. */
+static int end(const struct errand *errand, int r)
+{
+	_cleanup_(freep) char *root = NULL;
+	struct error said = errand->call->error;
+	int lost;
+
+	if (r != PROVIDER_GONE)
+		return r;
+	lost = anchor_find(errand, 0, &root);
+	if (lost != 0)
+		return lost;
+	errand->call->error = said;
+	return r;
+}
+
+/* ---- the site ---- */
+
+/* A service account owns no storage: better said now than at the first upload. */
+static int check_storage(const struct errand *errand)
+{
+	_cleanup_(api_answer_done) struct api_answer answer = { 0 };
+	struct drive *drive = errand->drive;
+	int64_t limit = INT64_MAX;
+	bool is_news;
+	int r = api_get(errand, "/drive/v3/about?fields=storageQuota", UNITS_OTHER,
+			"look at the account's storage", &answer);
+
+	if (r == 0)
+		r = wire_parse_limit(buf_str(&answer.http.body), answer.http.body.len,
+				     &limit);
+	/* what cannot be told is no fault: the first upload will tell */
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	mutex_lock(&drive->lock);
+	is_news = limit == 0 && !drive->has_no_storage;
+	drive->has_no_storage = limit == 0;
+	mutex_unlock(&drive->lock);
+	if (is_news)
+		log_warning("site '%s': %s can be read only: a service account has no "
+			    "storage of its own. Use a shared drive as the root, or act "
+			    "as a user (\"subject\" in gdrive.json)",
+			    drive->site->name, errand->root->path);
+	return r > 0 && !provider_is_site_fault(r) ? 0 : r;
+}
+
+static void tell_rights(const struct errand *errand)
+{
+	if (!anchor_can_add(errand->root))
+		log_warning("site '%s': the account may only read %s: nothing will be "
+			    "stored there",
+			    errand->drive->site->name, errand->root->path);
+}
+
+static int gdrive_probe(struct provider *base, bool create_root,
+			struct provider_call *call)
+{
+	struct drive *drive = from_base(base);
+	bool is_own = false;
+
+	for (size_t i = 0; i < drive->n_roots; i++) {
+		struct errand errand = {
+			.drive = drive, .root = &drive->roots[i], .path = "", .call = call
+		};
+		int r = anchor_probe(&errand, create_root);
+
+		/* what is refused for the root is refused for all */
+		if (r == PROVIDER_REFUSED)
+			r = PROVIDER_DENIED;
+		if (r != 0)
+			return r;
+		tell_rights(&errand);
+		if (anchor_is_shared(&drive->roots[i]) || is_own)
+			continue;
+		is_own = true;
+		r = check_storage(&errand);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int gdrive_identity(struct provider *base, const char *root_name, char **ret)
+{
+	struct anchor *root = find_root(from_base(base), root_name);
+
+	return root ? anchor_identity(root, ret) : -ENOENT;
+}
+
+static int gdrive_expect(struct provider *base, const char *root_name,
+			 const char *identity)
+{
+	struct anchor *root = find_root(from_base(base), root_name);
+
+	return root ? anchor_expect(root, identity) : -ENOENT;
+}
+
+/* ---- objects ---- */
+
+static int gdrive_stat(struct provider *base, const struct provider_ref *ref,
+		       struct provider_call *call, struct provider_object *ret)
+{
+	_cleanup_(wire_file_done) struct wire_file file = { .size = -1 };
+	struct errand errand;
+	int r = begin_object(base, ref, call, &errand);
+
+	if (r != 0)
+		return r;
+	r = item_find(&errand, ref->id, &file);
+	return r == 0 ? item_fill(&file, ret) : end(&errand, r);
+}
+
+/* One name of a folder. What is neither file nor folder to us is not there, nor is what no path can hold. */
+static int list_entry(const struct wire_file *file, provider_list_fn *fn, void *context)
+{
+	struct provider_object object = { 0 };
+	int r;
+
+	if (path_refusal(file->name) || strchr(file->name, '/') ||
+	    !path_is_utf8(file->name))
+		return 0;
+	if (wire_is_folder(file))
+		return fn(context, file->name, true, NULL);
+	if (!wire_is_object(file))
+		return 0;
+	r = item_fill(file, &object);
+	if (r == 0)
+		r = fn(context, file->name, false, &object);
+	provider_object_done(&object);
+	return r;
+}
+
+static int list_folder(const struct errand *errand, struct wire_list *ret)
+{
+	_cleanup_(freep) char *id = NULL;
+	int r = folder_find(errand, errand->path, FRESH_MS, &id);
+
+	if (r == 0)
+		r = find_all(errand, id, ret);
+	if (r != 0 || ret->n)
+		return r;
+	/* empty, or is it there no more? */
+	free(steal(id));
+	r = folder_find(errand, errand->path, 0, &id);
+	if (r == 0) {
+		wire_list_done(ret);
+		r = find_all(errand, id, ret);
+	}
+	return r;
+}
+
+static int gdrive_list(struct provider *base, const struct provider_ref *folder,
+		       provider_list_fn *fn, void *context, struct provider_call *call)
+{
+	_cleanup_(wire_list_done) struct wire_list list = { 0 };
+	struct errand errand;
+	int r = begin(base, folder, call, &errand);
+
+	if (r == 0)
+		r = end(&errand, list_folder(&errand, &list));
+	for (size_t i = 0; r == 0 && i < list.n; i++)
+		r = errand_is_canceled(&errand) ? -ECANCELED
+						: list_entry(&list.files[i], fn, context);
+	return r;
+}
+
+/* The port dictates the parameters. */
+static int gdrive_fetch(struct provider *base, const struct provider_ref *ref,
+			const char *revision, uint64_t offset, uint64_t length,
+			provider_sink *sink, void *context, struct provider_call *call)
+{
+	struct download download = { .id = ref->id,
+				     .revision = revision,
+				     .offset = offset,
+				     .length = length,
+				     .sink = sink,
+				     .context = context };
+	struct errand errand;
+	int r = begin_object(base, ref, call, &errand);
+
+	return r == 0 ? end(&errand, download_fetch(&errand, &download)) : r;
+}
+
+static int gdrive_digest(struct provider *base, const struct provider_ref *ref,
+			 const char *revision, struct provider_call *call,
+			 struct digest *ret)
+{
+	struct errand errand;
+	int r = begin_object(base, ref, call, &errand);
+
+	return r == 0 ? end(&errand, download_digest(&errand, ref->id, revision, ret))
+		      : r;
+}
+
+static int gdrive_store(struct provider *base, const struct provider_put *put,
+			struct provider_call *call, struct provider_object *ret)
+{
+	struct errand errand;
+	int r = begin_object(base, &put->ref, call, &errand);
+
+	return r == 0 ? upload_store(&errand, put, ret) : r;
+}
+
+static int gdrive_trash(struct provider *base, const struct provider_ref *ref,
+			const char *revision, struct provider_call *call)
+{
+	_cleanup_(wire_file_done) struct wire_file file = { .size = -1 };
+	struct errand errand;
+	int r = begin_object(base, ref, call, &errand);
+
+	if (r != 0)
+		return r;
+	r = item_find(&errand, ref->id, &file);
+	if (r == 0)
+		r = item_check(&errand, &file, revision);
+	if (r == 0)
+		r = make_trash(&errand, file.id);
+	return end(&errand, r);
+}
+
+/* ---- the provider ---- */
+
+static void gdrive_free(struct provider *base)
+{
+	struct drive *drive = from_base(base);
+	struct wire_ids ids;
+
+	for (size_t i = 0; i < drive->n_roots; i++)
+		anchor_done(&drive->roots[i]);
+	free(drive->roots);
+	for (size_t i = 0; i < drive->n_auths; i++)
+		auth_free(drive->auths[i]);
+	free(drive->auths);
+	governor_done(&drive->governor);
+	http_free(drive->http);
+	mutex_lock(&drive->lock);
+	ids = (struct wire_ids){ drive->ids, drive->n_ids };
+	mutex_unlock(&drive->lock);
+	wire_ids_done(&ids);
+	mutex_done(&drive->lock);
+	cond_done(&drive->changed);
+	free(drive->endpoint);
+	free(drive);
+}
+
+static const struct provider_ops gdrive_ops = {
+	.name = "gdrive",
+	.probe = gdrive_probe,
+	.refusal = gdrive_refusal,
+	.stat = gdrive_stat,
+	.list = gdrive_list,
+	.fetch = gdrive_fetch,
+	.digest = gdrive_digest,
+	.store = gdrive_store,
+	.trash = gdrive_trash,
+	.free = gdrive_free,
+	.identity = gdrive_identity,
+	.expect = gdrive_expect,
+};
+
+static int check_site(const struct config_site *site, struct error *error)
+{
+	if (!site->n_roots)
+		return error_set(error, -EINVAL,
+				 "site '%s' has no root: name its folder in gdrive.json "
+				 "(\"/My Drive/NAME\", \"/SHARED DRIVE/NAME\")",
+				 site->name);
+	if (!site->n_credentials)
+		return error_set(
+			error, -EINVAL,
+			"site '%s' has no credentials_url: name the key file of a "
+			"service account in gdrive.json",
+			site->name);
+	if (site->endpoint && !http_is_safe_url(site->endpoint))
+		return error_set(error, -EINVAL,
+				 "site '%s': the endpoint in gdrive.json is no https "
+				 "address",
+				 site->name);
+	return 0;
+}
+
+static int set_endpoint(struct drive *drive)
+{
+	const char *text = drive->site->endpoint ? drive->site->endpoint : ENDPOINT;
+	size_t len = strlen(text);
+
+	while (len && text[len - 1] == '/')
+		len--;
+	drive->endpoint = strndup(text, len);
+	return drive->endpoint ? 0 : -ENOMEM;
+}
+
+static int add_auths(struct drive *drive)
+{
+	const struct config_site *site = drive->site;
+
+	drive->auths = calloc(site->n_credentials, sizeof(struct auth *));
+	if (!drive->auths)
+		return -ENOMEM;
+	for (; drive->n_auths < site->n_credentials; drive->n_auths++) {
+		int r = auth_new(site->credentials[drive->n_auths], site->subject,
+				 &drive->auths[drive->n_auths]);
+
+		if (r < 0)
+			return r;
+	}
+	return governor_init(&drive->governor, site->n_credentials);
+}
+
+/* Levels that the roots themselves take. */
+static void note_depth(struct drive *drive)
+{
+	for (size_t i = 0; i < drive->site->n_roots; i++) {
+		int depth = 0;
+
+		for (const char *p = drive->site->roots[i].path; *p; p++)
+			depth += *p == '/';
+		if (depth > drive->depth)
+			drive->depth = depth;
+	}
+}
+
+int gdrive_new(const struct config_site *site, struct provider **ret, struct error *error)
+{
+	_cleanup_(provider_freep) struct provider *base = NULL;
+	struct drive *drive;
+	int r = check_site(site, error);
+
+	if (r < 0)
+		return r;
+	drive = calloc(1, sizeof(*drive));
+	if (!drive)
+		return -ENOMEM;
+	provider_init(&drive->base, &gdrive_ops);
+	base = &drive->base;
+	drive->site = site;
+	mutex_init(&drive->lock);
+	cond_init(&drive->changed);
+	r = set_endpoint(drive);
+	if (r == 0)
+		r = http_new(NULL, &drive->http);
+	if (r == 0)
+		r = add_auths(drive);
+	if (r < 0)
+		return r;
+	drive->roots = calloc(site->n_roots, sizeof(*drive->roots));
+	if (!drive->roots)
+		return -ENOMEM;
+	note_depth(drive);
+	for (; drive->n_roots < site->n_roots; drive->n_roots++)
+		anchor_init(&drive->roots[drive->n_roots], &site->roots[drive->n_roots]);
+	*ret = steal(base);
+	return 0;
+}

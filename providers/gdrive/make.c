@@ -1,0 +1,152 @@
+/* Making folders and taking away what was made. */
+#include "providers/gdrive/make.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "providers/gdrive/api.h"
+#include "providers/gdrive/find.h"
+#include "sync/base/log.h"
+
+#define TYPE_JSON "application/json; charset=UTF-8"
+
+int make_find_elder(const struct errand *errand, const struct wire_file *file,
+		    bool is_folder, struct wire_file *ret)
+{
+	_cleanup_(wire_list_done) struct wire_list list = { 0 };
+	int r;
+
+	*ret = (struct wire_file){ .size = -1 };
+	r = find_by_name(errand, file->parent, file->name, &list);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < list.n; i++) {
+		if (wire_is_folder(&list.files[i]) != is_folder ||
+		    strcmp(list.files[i].id, file->id) == 0 ||
+		    find_compare(&list.files[i], file) > 0)
+			continue;
+		*ret = list.files[i];
+		list.files[i] = (struct wire_file){ .size = -1 };
+		return 0;
+	}
+	return PROVIDER_GONE;
+}
+
+/* The answer may have been lost, and a repeat is told that the id is taken: both ask what became of the id. */
+static int post_folder(const struct errand *errand, const struct wire_meta *meta,
+		       struct wire_file *ret)
+{
+	_cleanup_(api_answer_done) struct api_answer answer = { 0 };
+	_cleanup_(freep) char *body = wire_format_meta(meta);
+	struct api_request request = {
+		.method = "POST",
+		.target = "/drive/v3/files?fields=" WIRE_FILE_FIELDS,
+		.what = "make the folder",
+		.type = TYPE_JSON,
+		.body = body,
+		.body_len = body ? (int64_t)strlen(body) : 0,
+		.lane = API_ANY_LANE,
+		.units = UNITS_EDIT,
+		.is_writing = true,
+	};
+	int r;
+
+	if (!body)
+		return -ENOMEM;
+	r = api_run(errand, &request, &answer);
+	if (r != 0 && (answer.is_lost || answer.verdict == VERDICT_TAKEN)) {
+		struct error said = errand->call->error;
+		int again = find_by_id(errand, meta->id, ret);
+
+		if (again == 0 || again < 0)
+			return again;
+		wire_file_done(ret);
+		errand->call->error = said;
+		return r;
+	}
+	if (r != 0)
+		return r;
+	r = wire_parse_file(buf_str(&answer.http.body), answer.http.body.len, ret);
+	if (r == -EINVAL || (r == 0 && (!ret->name || !ret->parent))) {
+		wire_file_done(ret);
+		return find_by_id(errand, meta->id, ret);
+	}
+	return r;
+}
+
+int make_folder(const struct errand *errand, const char *parent, const char *name,
+		struct wire_file *ret)
+{
+	_cleanup_(wire_file_done) struct wire_file elder = { .size = -1 };
+	_cleanup_(freep) char *id = NULL;
+	struct wire_meta meta = { .name = name, .parent = parent, .mime = WIRE_FOLDER };
+	int r;
+
+	*ret = (struct wire_file){ .size = -1 };
+	r = api_new_id(errand, &id);
+	if (r != 0)
+		return r;
+	meta.id = id;
+	r = post_folder(errand, &meta, ret);
+	if (r != 0 || !ret->parent || !ret->name)
+		return r;
+	r = make_find_elder(errand, ret, true, &elder);
+	if (r == PROVIDER_GONE)
+		return 0;
+	if (r != 0)
+		return r;
+	log_debug("another made the folder '%s' at the same time: ours goes", name);
+	if (make_undo(errand, id) < 0)
+		return -ENOMEM;
+	wire_file_done(ret);
+	*ret = elder;
+	elder = (struct wire_file){ .size = -1 };
+	return 0;
+}
+
+static int move_to_trash(const struct errand *errand, const char *id, bool is_cleanup)
+{
+	_cleanup_(api_answer_done) struct api_answer answer = { 0 };
+	_cleanup_(freep) char *target = strf("/drive/v3/files/%s", id);
+	_cleanup_(freep) char *body = wire_format_trashed();
+	struct api_request request = { .method = "PATCH",
+				       .target = target,
+				       .what = "move it into the trash",
+				       .type = TYPE_JSON,
+				       .body = body,
+				       .body_len = body ? (int64_t)strlen(body) : 0,
+				       .lane = API_ANY_LANE,
+				       .units = UNITS_EDIT,
+				       .is_writing = true,
+				       .is_cleanup = is_cleanup };
+
+	if (!target || !body)
+		return -ENOMEM;
+	return api_run(errand, &request, &answer);
+}
+
+int make_trash(const struct errand *errand, const char *id)
+{
+	return move_to_trash(errand, id, false);
+}
+
+int make_undo(const struct errand *errand, const char *id)
+{
+	_cleanup_(api_answer_done) struct api_answer answer = { 0 };
+	_cleanup_(freep) char *target = strf("/drive/v3/files/%s", id);
+	struct api_request request = { .method = "DELETE",
+				       .target = target,
+				       .what = "remove it again",
+				       .lane = API_ANY_LANE,
+				       .units = UNITS_EDIT,
+				       .is_writing = true,
+				       .is_cleanup = true };
+	int r;
+
+	if (!target)
+		return -ENOMEM;
+	r = api_run(errand, &request, &answer);
+	if (r == PROVIDER_GONE)
+		return 0;
+	return r == PROVIDER_DENIED ? move_to_trash(errand, id, true) : r;
+}

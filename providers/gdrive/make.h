@@ -1,0 +1,20 @@
+/* Making folders and taking away what was made, without twins: ids are brought along, and whoever came first stays. */
+#pragma once
+
+#include "providers/gdrive/errand.h"
+#include "providers/gdrive/wire.h"
+
+/* A folder NAME in the folder PARENT, or the one that another made at the same time. RET is the caller's to end,
+ * whatever comes. */
+_must_check_ int make_folder(const struct errand *errand, const char *parent,
+			     const char *name, struct wire_file *ret);
+/* Another one of that name in that folder came before FILE: it goes to RET. PROVIDER_GONE: FILE is the first. IS_FOLDER:
+ * only folders count, else all but them. */
+_must_check_ int make_find_elder(const struct errand *errand,
+				 const struct wire_file *file, bool is_folder,
+				 struct wire_file *ret);
+/* Into the trash of Drive. */
+_must_check_ int make_trash(const struct errand *errand, const char *id);
+/* Removes for good what we just made and nobody has used; into the trash where that is not allowed. Goes on after a
+ * cancel. */
+_must_check_ int make_undo(const struct errand *errand, const char *id);

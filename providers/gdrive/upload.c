@@ -1,0 +1,409 @@
+/*
+ * Putting an object there. Drive lets two files have one name, so "nothing may be there" is ours to keep:
+ *
+ *   what is there? ─► send all but the last bytes ─► is the source, the folder, the name the same? ─► the last bytes
+ *                                                                                                        │
+ *        the elder of two twins stays, ours goes ◄── did somebody do the same? ◄── is it what was sent? ◄┘
+ *
+ * A new file has an id that was generated before: repeating the request makes no second one. Content that is replaced
+ * goes over the same file, whose older revision Drive keeps (for 30 days). Threads of this process wait for each other
+ * at a name.
+ */
+#include "providers/gdrive/upload.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "providers/gdrive/api.h"
+#include "providers/gdrive/deliver.h"
+#include "providers/gdrive/download.h"
+#include "providers/gdrive/find.h"
+#include "providers/gdrive/folder.h"
+#include "providers/gdrive/item.h"
+#include "providers/gdrive/make.h"
+#include "sync/base/path.h"
+
+#define FRESH_MS 60000
+
+enum then {
+	THEN_SEND,  /* the name is free, or holds what may be replaced */
+	THEN_ADOPT, /* it holds what we bring: an answer that was lost */
+};
+
+struct store {
+	const struct errand *errand;
+	const struct provider_put *put;
+	char *dir, *folder; /* path and id of the folder */
+	struct there there;
+	struct delivery delivery;
+	bool is_adopted; /* found at the last look: `there` is the result */
+};
+
+/* ---- what is there ---- */
+
+static int conflict(const struct store *store)
+{
+	if (store->put->previous)
+		return errand_say(store->errand, PROVIDER_CHANGED,
+				  "is not the revision that may be replaced");
+	return errand_say(store->errand, PROVIDER_EXISTS, "exists with other content");
+}
+
+/* The digest of what is there. */
+static int digest_there(const struct store *store, struct digest *ret)
+{
+	const struct wire_file *file = &store->there.file;
+
+	*ret = file->digest;
+	if (ret->has_sha256 || ret->has_md5)
+		return 0;
+	return download_digest(store->errand, file->id, file->revision, ret);
+}
+
+/* Digest of the source: SENT where it is known already, else by reading it. */
+static int digest_source(struct store *store, const struct digest *sent,
+			 struct digest *ret)
+{
+	struct feed feed;
+	char none;
+	int r;
+
+	*ret = sent ? *sent : store->put->digest;
+	if (ret->has_sha256 || ret->has_md5)
+		return 0;
+	r = feed_init(&feed, store->errand, store->put);
+	if (r == 0)
+		r = feed_hash_to(&feed, (uint64_t)store->put->size);
+	feed.next = (uint64_t)store->put->size;
+	if (r == 0)
+		r = feed_end(&feed, &none, ret);
+	feed_done(&feed);
+	return r;
+}
+
+/* What lies at the name now, and what follows. */
+static int look(struct store *store, const struct digest *sent, enum then *ret)
+{
+	const struct provider_put *put = store->put;
+	struct digest ours, theirs;
+	int r;
+
+	there_done(&store->there);
+	r = item_look(store->errand, store->folder, put->ref.id, &store->there);
+	if (r != 0)
+		return r;
+	*ret = THEN_SEND;
+	if (!store->there.file.id)
+		return put->previous ? errand_say(store->errand, PROVIDER_CHANGED,
+						  "is not there to be replaced")
+				     : 0;
+	if (put->previous && strcmp(put->previous, store->there.file.revision) == 0)
+		return 0;
+	if (store->there.file.size != put->size)
+		return conflict(store);
+	r = digest_there(store, &theirs);
+	if (r == 0)
+		r = digest_source(store, sent, &ours);
+	if (r == PROVIDER_GONE)
+		return errand_say(store->errand, PROVIDER_BUSY,
+				  "comes and goes at Drive");
+	if (r != 0)
+		return r;
+	if (!digest_equal(&ours, &theirs))
+		return conflict(store);
+	*ret = THEN_ADOPT;
+	/* what was sent is known by more checksums than what is there may have */
+	store->there.file.digest = ours;
+	return 0;
+}
+
+/* The folder is still where it was. */
+static int check_folder(const struct store *store)
+{
+	_cleanup_(freep) char *now = NULL, *root = NULL;
+	int r = folder_find(store->errand, store->dir, 0, &now);
+
+	if (r == PROVIDER_GONE) {
+		r = anchor_find(store->errand, 0, &root);
+		if (r != 0)
+			return r;
+	}
+	if (r == PROVIDER_GONE || (r == 0 && strcmp(now, store->folder) != 0))
+		return errand_say(store->errand, PROVIDER_BUSY,
+				  "cannot be stored: its folder was moved or removed "
+				  "meanwhile");
+	return r;
+}
+
+/* Before the last bytes go out. -EALREADY: it is there, by another hand. */
+static int before_last(void *context)
+{
+	struct store *store = context;
+	const struct provider_put *put = store->put;
+	enum then then;
+	int r = 0;
+
+	/* one query tells the same of small files, afterwards */
+	if (put->size > DELIVER_SMALL)
+		r = check_folder(store);
+	if (r == 0)
+		r = look(store, &store->delivery.sent, &then);
+	if (r != 0)
+		return r;
+	if (then == THEN_ADOPT) {
+		store->is_adopted = true;
+		return -EALREADY;
+	}
+	store->delivery.replace_id = store->there.file.id;
+	return 0;
+}
+
+/* ---- after ---- */
+
+/* Drive holds what was sent. */
+static int verify(const struct store *store)
+{
+	const struct delivery *delivery = &store->delivery;
+	struct digest held = delivery->file.digest;
+	int r = 0;
+
+	if (delivery->file.size == store->put->size && !held.has_sha256 && !held.has_md5)
+		r = download_digest(store->errand, delivery->file.id, NULL, &held);
+	if (r != 0)
+		return r;
+	if (delivery->file.size == store->put->size &&
+	    digest_equal(&held, &delivery->sent))
+		return 0;
+	return errand_say(store->errand, PROVIDER_TORN,
+			  store->put->previous
+				  ? "arrived damaged at Drive; the revision before it is "
+				    "kept there (Manage versions)"
+				  : "arrived damaged at Drive and was removed again");
+}
+
+/* Ours is the second of that name: it goes, and the first counts. */
+static int give_way(struct store *store, struct wire_file *elder)
+{
+	int r = make_undo(store->errand, store->delivery.file.id);
+
+	if (r != 0)
+		return errand_say(store->errand, r > 0 ? PROVIDER_REFUSED : r,
+				  "was stored twice at the same time: remove the younger "
+				  "twin (%s) there",
+				  store->delivery.file.id);
+	there_done(&store->there);
+	store->there.file = *elder;
+	*elder = (struct wire_file){ .size = -1 };
+	if (!wire_is_object(&store->there.file) ||
+	    store->there.file.size != store->put->size ||
+	    !digest_equal(&store->there.file.digest, &store->delivery.sent))
+		return conflict(store);
+	store->there.file.digest = store->delivery.sent;
+	store->is_adopted = true;
+	return 0;
+}
+
+/* What went into a folder that is in the trash is not there. */
+static int check_visible(struct store *store)
+{
+	const struct wire_file *ours = &store->delivery.file;
+	_cleanup_(wire_file_done) struct wire_file now = { .size = -1 };
+	int r = find_trashed(store->errand, ours->id, &now);
+
+	if (r != 0 || !now.is_trashed)
+		return r;
+	r = make_undo(store->errand, ours->id);
+	return r == 0 ? check_folder(store) : r;
+}
+
+static int check_twins(struct store *store)
+{
+	const struct wire_file *ours = &store->delivery.file;
+	_cleanup_(wire_list_done) struct wire_list list = { 0 };
+	int r;
+
+	if (!ours->name || !ours->parent || !ours->created)
+		return errand_say(store->errand, PROVIDER_BUSY,
+				  "may be stored: the answer makes no sense");
+	r = find_by_name(store->errand, ours->parent, ours->name, &list);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < list.n; i++) {
+		if (strcmp(list.files[i].id, ours->id) == 0)
+			return 0;
+		if (find_compare(&list.files[i], ours) < 0)
+			return give_way(store, &list.files[i]);
+	}
+	return check_visible(store);
+}
+
+static int finish(struct store *store)
+{
+	struct delivery *delivery = &store->delivery;
+	int r = verify(store);
+
+	governor_sent(&store->errand->drive->governor, delivery->lane, store->put->size);
+	if (r == PROVIDER_TORN && !delivery->replace_id) {
+		int undone = make_undo(store->errand, delivery->file.id);
+
+		return undone < 0 ? undone : r;
+	}
+	if (r == 0 && !delivery->replace_id)
+		r = check_twins(store);
+	return r;
+}
+
+/* ---- all of it ---- */
+
+static int pick_lane(struct store *store)
+{
+	const struct errand *errand = store->errand;
+	int64_t wait_ms;
+	int r = governor_enter_upload(&errand->drive->governor, store->put->size,
+				      &store->delivery.lane, &wait_ms);
+
+	if (r == 0)
+		return 0;
+	errand->call->retry_after_ms = wait_ms;
+	if (r == -EDQUOT)
+		return errand_say(
+			errand, PROVIDER_FULL,
+			"cannot be stored: all identities have sent their 750 GB "
+			"of this day; add another key to credentials_url, or "
+			"wait");
+	return errand_say(errand, PROVIDER_BUSY,
+			  "cannot be stored: Drive's quota opens again in %lld s",
+			  (long long)(wait_ms + 999) / 1000);
+}
+
+/* What is known before anything is sent. */
+static int check_rights(const struct store *store)
+{
+	const struct errand *errand = store->errand;
+	struct drive *drive = errand->drive;
+	bool has_no_storage;
+
+	if (!anchor_can_add(errand->root))
+		return errand_say(
+			errand, PROVIDER_DENIED,
+			"cannot be stored: the account may only read there; make "
+			"it a Contributor, or Editor");
+	mutex_lock(&drive->lock);
+	has_no_storage = drive->has_no_storage;
+	mutex_unlock(&drive->lock);
+	if (has_no_storage && !anchor_is_shared(errand->root))
+		return errand_say(errand, PROVIDER_FULL,
+				  "cannot be stored: a service account has no storage of "
+				  "its own: use a shared drive as the root, or act as a "
+				  "user (subject)");
+	return 0;
+}
+
+static int find_folder(struct store *store)
+{
+	int r;
+
+	store->dir = path_parent(store->errand->path);
+	if (!store->dir)
+		return -ENOMEM;
+	if (!store->put->previous)
+		return folder_make(store->errand, store->dir, FRESH_MS, &store->folder);
+	r = folder_find(store->errand, store->dir, FRESH_MS, &store->folder);
+	return r == PROVIDER_GONE ? errand_say(store->errand, PROVIDER_CHANGED,
+					       "is not there to be replaced")
+				  : r;
+}
+
+/* Sends; what was gone on with is trusted only as far as the end proves it: once more from the start. */
+static int send(struct store *store)
+{
+	struct delivery *delivery = &store->delivery;
+	bool was_resumed;
+	int r;
+
+	delivery->parent = store->folder;
+	delivery->before_last = before_last;
+	delivery->context = store;
+	r = deliver(delivery);
+	if (r == 0)
+		r = finish(store);
+	was_resumed = delivery->was_resumed;
+	if (!was_resumed || (r != PROVIDER_TORN && r != PROVIDER_SOURCE_CHANGED) ||
+	    !feed_is_source_same(&delivery->feed))
+		return r;
+	deliver_discard(delivery);
+	r = deliver(delivery);
+	return r == 0 ? finish(store) : r;
+}
+
+static int run(struct store *store)
+{
+	enum then then = THEN_SEND;
+	int r = find_folder(store);
+
+	if (r == 0)
+		r = check_rights(store);
+	/* a large one is not sent to learn that the name is taken */
+	if (r == 0 && store->put->size > DELIVER_SMALL)
+		r = look(store, NULL, &then);
+	if (r != 0)
+		return r;
+	if (then == THEN_ADOPT) {
+		store->is_adopted = true;
+		return 0;
+	}
+	store->delivery.replace_id = store->there.file.id;
+	r = pick_lane(store);
+	if (r == 0)
+		r = send(store);
+	return r == -EALREADY && store->is_adopted ? 0 : r;
+}
+
+static int fill(struct store *store, struct provider_object *ret)
+{
+	int r = item_fill(store->is_adopted ? &store->there.file : &store->delivery.file,
+			  ret);
+
+	if (r == 0 && !store->is_adopted)
+		ret->digest = store->delivery.sent;
+	return r;
+}
+
+/* Something of it is worth to be gone on with. */
+static bool is_worth_resuming(const struct store *store, int r)
+{
+	const struct provider_resume *resume = store->put->resume;
+
+	return resume && resume->token &&
+	       (r < 0 || r == PROVIDER_BUSY || provider_is_site_fault(r));
+}
+
+int upload_store(const struct errand *errand, const struct provider_put *put,
+		 struct provider_object *ret)
+{
+	struct store store = { .errand = errand, .put = put, .there.file.size = -1 };
+	_cleanup_(freep) char *key = strf("%s//%s", errand->root->path, errand->path);
+	struct claim *claim = NULL;
+	int r;
+
+	if (put->size < 0)
+		return -EINVAL;
+	r = key ? claim_take(errand, key, &claim) : -ENOMEM;
+	if (r != 0)
+		return r;
+	r = delivery_init(&store.delivery, errand, put);
+	if (r == 0)
+		r = run(&store);
+	if (r == 0)
+		r = fill(&store, ret);
+	if (r == 0)
+		feed_tell(&store.delivery.feed, (uint64_t)put->size);
+	if (store.delivery.feed.hasher && !is_worth_resuming(&store, r))
+		deliver_discard(&store.delivery);
+	claim_drop(errand->drive, claim);
+	delivery_done(&store.delivery);
+	there_done(&store.there);
+	free(store.dir);
+	free(store.folder);
+	return r;
+}
