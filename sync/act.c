@@ -325,6 +325,19 @@ static void put_stamp(struct engine *engine, const struct assessment *assessment
 	stamp_done(&stamp);
 }
 
+/* What is to be moved as soon as it can be; where a check goes before it, too. */
+static void want(struct engine *engine, struct plan *plan,
+		 const struct assessment *assessment, const struct decision *decision)
+{
+	bool is_upload = assessment->disk != DISK_NOTHING;
+	int64_t size = is_upload ? assessment->st.st_size : assessment->path.node.size;
+	enum plan_phase wanted = PLAN_IDLE;
+
+	if (decision->state == FILE_QUEUED)
+		wanted = is_upload ? PLAN_UPLOAD : PLAN_DOWNLOAD;
+	plan_set_wanted(&engine->plans, plan, wanted, size < 0 ? 0 : size);
+}
+
 /* Transfers and questions, at most one under way per path. */
 static void act_on_path(struct engine *engine, struct plan *plan,
 			struct assessment *assessment, size_t i)
@@ -339,6 +352,7 @@ static void act_on_path(struct engine *engine, struct plan *plan,
 		decision->action == ACT_UPLOAD_OVER || decision->action == ACT_CHECK ||
 		decision->action == ACT_RECHECK;
 
+	want(engine, plan, assessment, decision);
 	if (needs_remote && engine_is_passive(engine))
 		return;
 	if (needs_remote && (!engine->has_probed || engine_has_fault(engine, &fault) ||

@@ -102,6 +102,16 @@ void plan_set_phase(struct plans *plans, struct plan *plan, enum plan_phase phas
 	mutex_unlock(&plans->lock);
 }
 
+void plan_set_wanted(struct plans *plans, struct plan *plan, enum plan_phase wanted,
+		     int64_t size)
+{
+	mutex_lock(&plans->lock);
+	plan->wanted = wanted;
+	if (wanted != PLAN_IDLE && plan->phase == PLAN_IDLE)
+		plan->size = size;
+	mutex_unlock(&plans->lock);
+}
+
 void plan_set_error(struct plans *plans, struct plan *plan, const char *text,
 		    bool is_failed)
 {
@@ -152,6 +162,19 @@ bool plans_glance(struct plans *plans, int root, const char *rel, struct plan_gl
 	return plan != NULL;
 }
 
+static void count_wanted(const struct plan *plan, struct plan_totals *ret)
+{
+	if (plan->is_failed)
+		return;
+	if (plan->wanted == PLAN_UPLOAD) {
+		ret->n_upload_later++;
+		ret->upload_bytes += plan->size;
+	} else if (plan->wanted == PLAN_DOWNLOAD) {
+		ret->n_download_later++;
+		ret->download_later_bytes += plan->size;
+	}
+}
+
 void plans_count(struct plans *plans, struct plan_totals *ret)
 {
 	struct map_slot *slot;
@@ -170,6 +193,7 @@ void plans_count(struct plans *plans, struct plan_totals *ret)
 			ret->upload_bytes += plan->size - plan->bytes;
 		if (plan->phase != PLAN_IDLE || plan->due_ms == INT64_MAX)
 			continue;
+		count_wanted(plan, ret);
 		ret->n_patient += plan->is_patient && !plan->is_failed;
 		ret->n_waiting += !plan->is_patient;
 		if (!plan->is_patient && plan->due_ms < ret->next_due_ms)

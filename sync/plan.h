@@ -34,7 +34,9 @@ struct plan {
 	bool is_pull;    /* our entry waits to be pulled (counted against a lost root) */
 	bool is_patient; /* waits for another hand: sync --once does not wait with it */
 	bool is_dirty;   /* touched while a job ran: decide again after it */
-	char *error;     /* of the last failure, for people */
+	enum plan_phase
+		wanted; /* PLAN_UPLOAD, PLAN_DOWNLOAD: what it waits to begin; else PLAN_IDLE */
+	char *error;         /* of the last failure, for people */
 	int64_t bytes, size; /* of the transfer */
 };
 
@@ -54,6 +56,9 @@ struct plan *plans_get(struct plans *plans, int root, const char *rel);
 void plans_drop(struct plans *plans, struct plan *plan);
 void plan_set_due(struct plans *plans, struct plan *plan, int64_t due_ms);
 void plan_set_phase(struct plans *plans, struct plan *plan, enum plan_phase phase);
+/* What of SIZE bytes is to be moved as soon as it can be. */
+void plan_set_wanted(struct plans *plans, struct plan *plan, enum plan_phase wanted,
+		     int64_t size);
 /* TEXT NULL: no failure to show. */
 void plan_set_error(struct plans *plans, struct plan *plan, const char *text,
 		    bool is_failed);
@@ -71,8 +76,10 @@ bool plans_glance(struct plans *plans, int root, const char *rel,
 
 struct plan_totals {
 	int64_t n_download, n_upload, n_check, n_failed, n_patient, n_waiting;
-	int64_t upload_bytes; /* still to send */
-	int64_t next_due_ms;  /* of those that are not patient; INT64_MAX */
+	int64_t n_upload_later, n_download_later; /* idle, but wanted */
+	int64_t upload_bytes,
+		download_later_bytes; /* still to send, to fetch of those not begun */
+	int64_t next_due_ms;          /* of those that are not patient; INT64_MAX */
 };
 void plans_count(struct plans *plans, struct plan_totals *ret);
 /* Sync thread: takes every plan that is due by NOW (their due becomes INT64_MAX) and calls FN. The soonest

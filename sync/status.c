@@ -38,10 +38,10 @@ static void copy_flows(struct engine *engine, struct engine_status *status)
 	plans_count(&engine->plans, &plans);
 	if (engine->hydrator)
 		hydrate_get_totals(engine->hydrator, &hydrated);
-	status->upload.files = plans.n_upload;
+	status->upload.files = plans.n_upload + plans.n_upload_later;
 	status->upload.bytes = plans.upload_bytes;
-	status->download.files = hydrated.files;
-	status->download.bytes = hydrated.bytes;
+	status->download.files = hydrated.files + plans.n_download_later;
+	status->download.bytes = hydrated.bytes + plans.download_later_bytes;
 }
 
 static void copy_names(const struct engine *engine, struct engine_status *status)

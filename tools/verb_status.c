@@ -28,13 +28,14 @@ static void print_head(const struct json *json)
 	printf("%s\n", json_get_bool(json, "ready") ? "" : ", reading the store");
 }
 
-/* "reachable", or why not. */
-static void print_peer(const char *what, const char *name, const struct json *peer)
+/* "reachable", or WORDS and why. */
+static void print_peer(const char *what, const char *name, const struct json *peer,
+		       const char *words)
 {
 	const char *error = json_get_text(peer, "last_error");
 	bool is_there = json_get_bool(peer, "reachable");
 
-	printf("%-9s %s: %s%s%s\n", what, name, is_there ? "reachable" : "not reachable",
+	printf("%-9s %s: %s%s%s\n", what, name, is_there ? "reachable" : words,
 	       error ? ": " : "", error ? error : "");
 }
 
@@ -99,9 +100,9 @@ static void print_status(const struct cli *cli, const struct json *json)
 	int64_t refused = json_get_int(json, "refused", 0);
 
 	print_head(json);
-	print_peer("store", text_of(store, "uri"), store);
+	print_peer("store", text_of(store, "uri"), store, "not reachable");
 	if (remote[0])
-		print_peer("remote", remote, json_get(json, "remote"));
+		print_peer("remote", remote, json_get(json, "remote"), "stands still");
 	print_files(json_get(json, "files"));
 	print_flow(cli, "upload", json_get(queue, "upload"));
 	print_flow(cli, "download", json_get(queue, "download"));

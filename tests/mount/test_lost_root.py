@@ -127,6 +127,10 @@ def test_a_lost_remote_folder(world, studio):
     studio.publish('shot/c.exr')
     wait_until(lambda: not studio.status()['remote']['reachable'], 'status says so')
     assert studio.status()['remote']['last_error']
+    size = os.stat(studio.root / 'shot/c.exr').st_size
+    wait_until(lambda: studio.status()['queue']['upload']['files'] == 1, 'it is queued')
+    assert studio.status()['queue']['upload']['bytes'] == size
+    assert 'stands still' in studio.sitefs('status').out
     stays(lambda: not {'tries', 'error'} & set(world.entry('shot/c.exr', REMOTE)), 'no try is counted', 2)
     assert not world.remote.exists()
     (world.dir / 'away').rename(world.remote)
