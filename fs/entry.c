@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fs/backing.h"
 #include "fs/handle.h"
 #include "sync/base/beneath.h"
 #include "sync/base/buf.h"
@@ -399,25 +400,46 @@ static int open_checked(struct fs *fs, const struct inode_facts *facts, const ch
 	return steal_fd(fd);
 }
 
-/* A file without a name, by a handle that somebody has. */
+/* A file without a name, by a handle that somebody has, or what the kernel has of it. */
 static int open_by_handle(struct fs *fs, struct inode *inode, int flags, struct stat *ret)
 {
 	struct handle *handle = inodes_borrow_handle(&fs->inodes, inode);
+	struct backing *backing = NULL;
 	char path[64];
 	int fd = -ESTALE;
 
-	if (!handle)
-		return -ESTALE;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", handle->fd);
-	fd = open(path, (flags & ~(O_TRUNC | O_NOFOLLOW)) | O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
-	handle_unref(handle);
+	if (handle) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d",
+			 atomic_load(&handle->fd));
+		fd = open(path, (flags & ~(O_TRUNC | O_NOFOLLOW)) | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+		handle_unref(handle);
+	} else {
+		backing = inodes_borrow_backing(&fs->inodes, inode, NULL);
+		if (backing)
+			fd = backing_open(backing, flags);
+		backing_unref(backing);
+	}
 	if (fd >= 0 && fstat(fd, ret) < 0) {
 		close(fd);
 		return -EIO;
 	}
 	return fd;
+}
+
+/* Symlinks on the way do no harm here: what counts is which file is found. */
+bool entry_is_current(struct fs *fs, struct inode *inode)
+{
+	_cleanup_(freep) char *rel = NULL;
+	struct inode_facts facts;
+	struct stat st;
+
+	if (inodes_path(&fs->inodes, inode, 0, &rel, &facts) < 0)
+		return false;
+	return fstatat(roots_fd(fs->roots, facts.root), rel, &st, AT_SYMLINK_NOFOLLOW) ==
+		       0 &&
+	       st.st_dev == facts.dev && st.st_ino == facts.ino;
 }
 
 static int open_by_names(struct fs *fs, struct inode *inode, int flags, struct stat *ret)

@@ -13,6 +13,7 @@
 #include "fs/inode.h"
 #include "fs/moves.h"
 #include "fs/notify.h"
+#include "fs/passthrough.h"
 #include "fs/rootmap.h"
 #include "fs/stream.h"
 #include "sync/engine.h"
@@ -31,6 +32,7 @@ struct fs {
 	struct inodes inodes;
 	struct notifier *notifier;
 	struct streams streams;
+	struct passthrough passthrough;
 	bool is_read_only;
 	bool is_shared;     /* allow_other: callers may be other people */
 	bool is_privileged; /* we are root: files get the caller's owner */
@@ -73,6 +75,8 @@ void fs_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+/* A file that the kernel reads and writes by itself is not written so by a handle with these flags. */
+bool fs_writes_by_daemon(int flags);
 /* Tells the engine of a file that was written, if it was. */
 void fs_touch_written(struct fs *fs, struct handle *handle);
 

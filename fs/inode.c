@@ -94,8 +94,11 @@ void inode_drop_name(struct inodes *inodes, struct name *name)
 	*at = name->next;
 	chains_remove(&inodes->names, &name->link);
 	parent->facts.n_changes++;
-	if (!inode->names)
+	if (!inode->names) {
 		unchain(inodes, inode);
+		/* or the disk could not have its space back */
+		inode_drop_backing(inodes, inode);
+	}
 	if (inode->names || !inode->n_lookups) {
 		free_name(inodes, name);
 		return;
@@ -116,6 +119,7 @@ void inode_put(struct inodes *inodes, struct inode *inode)
 		return;
 	drop_names(inodes, inode);
 	drop_last(inodes, inode);
+	inode_drop_backing(inodes, inode);
 	if (inode->next)
 		inode->next->prev = inode->prev;
 	if (inode->prev)
@@ -180,6 +184,7 @@ void inode_copy_facts(const struct inode *inode, struct inode_facts *ret)
 	ret->is_named = inode->names || inode->facts.id == INODE_TOP_ID;
 	ret->has_writers = inode->n_writers > 0;
 	ret->has_opens = inode->n_opens > 0;
+	ret->has_handles = inode->handles != NULL;
 }
 
 int inodes_init(struct inodes *inodes, const struct inode_facts *top)
@@ -211,11 +216,13 @@ void inodes_done(struct inodes *inodes)
 			free(name);
 		}
 		free(inode->last);
+		inode->handles = NULL; /* there are none: see mount_run() */
+		inode_drop_backing(inodes, inode);
 		free(inode);
 	}
 	chains_done(&inodes->names);
 	chains_done(&inodes->disks);
-	mutex_unlock(&inodes->lock);
+	inodes_unlock(inodes);
 	mutex_done(&inodes->lock);
 }
 
@@ -354,7 +361,7 @@ int inodes_take(struct inodes *inodes, struct inode *parent, const char *name,
 	r = take_locked(inodes, parent, name, found, &inode);
 	if (r == 0)
 		inode_copy_facts(inode, ret);
-	mutex_unlock(&inodes->lock);
+	inodes_unlock(inodes);
 	return r;
 }
 
@@ -367,7 +374,7 @@ void inodes_forget(struct inodes *inodes, uint64_t id, uint64_t n)
 		inode->n_lookups -= n < inode->n_lookups ? n : inode->n_lookups;
 		inode_put(inodes, inode);
 	}
-	mutex_unlock(&inodes->lock);
+	inodes_unlock(inodes);
 }
 
 /* A root's folder: the path of what is below starts there. */
@@ -504,7 +511,7 @@ void inodes_unname(struct inodes *inodes, struct inode *parent, const char *name
 {
 	mutex_lock(&inodes->lock);
 	unname_locked(inodes, parent, name);
-	mutex_unlock(&inodes->lock);
+	inodes_unlock(inodes);
 }
 
 int inodes_rename(struct inodes *inodes, struct inode *parent, const char *name,
@@ -530,7 +537,7 @@ int inodes_rename(struct inodes *inodes, struct inode *parent, const char *name,
 		inode_drop_name(inodes, known);
 		inode->n_refs--;
 	}
-	mutex_unlock(&inodes->lock);
+	inodes_unlock(inodes);
 	free(added);
 	return r;
 }
@@ -566,7 +573,7 @@ void inodes_exchange(struct inodes *inodes, struct inode *parent, const char *na
 		unname_locked(inodes, parent, name);
 		unname_locked(inodes, other_parent, other_name);
 	}
-	mutex_unlock(&inodes->lock);
+	inodes_unlock(inodes);
 }
 
 void inodes_set_disk(struct inodes *inodes, struct inode *inode, uint64_t dev,

@@ -26,6 +26,7 @@
 
 #define INODE_TOP_ID 1 /* the kernel's number of the mount point */
 
+struct backing;
 struct handle;
 struct inode;
 
@@ -47,9 +48,16 @@ struct inode_facts {
 	int64_t size, mtime_ns; /* INODE_STREAM; -1 unknown */
 	/* set by the table */
 	uint64_t id, generation;
-	bool is_named, has_writers;
+	bool is_named, has_writers, has_handles;
 	bool has_opens; /* INODE_STREAM: it was opened, the kernel may have pages of it */
 	uint64_t n_changes; /* INODE_FOLDER: of names in it, so far as we know */
+};
+
+/* How the bytes of an INODE_DISK go, for life: the kernel refuses (EIO) an open that meets another way. */
+enum inode_way {
+	INODE_WAY_OPEN = 0, /* nobody has opened it yet */
+	INODE_WAY_DAEMON,   /* read and written through us, cached */
+	INODE_WAY_KERNEL,   /* passthrough, by one backing */
 };
 
 struct inodes {
@@ -61,6 +69,10 @@ struct inodes {
 		disks GUARDED_BY(&lock); /* INODE_DISK that have a name, by (dev, ino) */
 	uint64_t generation GUARDED_BY(&lock);
 	size_t n_inodes GUARDED_BY(&lock);
+	/* backings that no handle uses, the longest unused first */
+	struct inode *idle_first GUARDED_BY(&lock), *idle_last GUARDED_BY(&lock);
+	size_t n_idle GUARDED_BY(&lock), idle_max GUARDED_BY(&lock);
+	struct backing *dropped GUARDED_BY(&lock); /* to be freed without the lock */
 };
 
 /* TOP describes the mount point: INODE_TOP or the INODE_FOLDER of the only root. 0 or -ENOMEM. */
@@ -112,11 +124,18 @@ bool inodes_keep_pages(struct inodes *inodes, struct inode *inode, const struct 
 
 /* ---- handles: kept in a list per inode; they hold the inode ---- */
 
-void inodes_add_handle(struct inodes *inodes, struct handle *handle);
+/* A handle with DECIDES offers its backing (or none, NULL), which stays the caller's; it gets the inode's one, referenced, or
+ * NULL where the inode's way is through the daemon. -EIO: the way is the kernel's, and neither has a backing. */
+int inodes_add_handle(struct inodes *inodes, struct handle *handle) _must_check_;
 void inodes_remove_handle(struct inodes *inodes, struct handle *handle);
 /* An open handle with a descriptor, a writable one if there is any; referenced: end with handle_unref().
  * NULL where there is none. */
 struct handle *inodes_borrow_handle(struct inodes *inodes, struct inode *inode);
+/* The inode's backing, referenced; or NULL. WAY may be NULL. */
+struct backing *inodes_borrow_backing(struct inodes *inodes, struct inode *inode,
+				      enum inode_way *way);
+/* At most N backings are kept for the next open of their files. */
+void inodes_set_idle_max(struct inodes *inodes, size_t n);
 /* Any handle left, for the end of the mount; NULL when there are none. */
 struct handle *inodes_any_handle(struct inodes *inodes);
 

@@ -23,6 +23,10 @@ struct inode {
 	uint32_t n_writers, n_reads;
 	uint64_t n_opens; /* INODE_STREAM: ever */
 	bool is_chained;
+	bool is_idle; /* in the list of idle backings */
+	enum inode_way way;
+	struct backing *backing;
+	struct inode *idle_next, *idle_prev;
 	bool has_seen;   /* the next three are of a file that was not young */
 	bool wants_drop; /* pages, when the last read is answered */
 	int64_t seen_size;
@@ -34,4 +38,9 @@ struct name *inode_find_name(struct inodes *inodes, const struct inode *parent,
 void inode_drop_name(struct inodes *inodes, struct name *name) REQUIRES(&inodes->lock);
 /* Frees the inode if nobody holds it; folders above follow where they were held by it alone. */
 void inode_put(struct inodes *inodes, struct inode *inode) REQUIRES(&inodes->lock);
+/* Unlocks, and frees the backings that were dropped meanwhile. */
+void inodes_unlock(struct inodes *inodes) RELEASE(&inodes->lock);
+/* The backing, if no handle uses it, goes at the next inodes_unlock(). */
+void inode_drop_backing(struct inodes *inodes, struct inode *inode)
+	REQUIRES(&inodes->lock);
 void inode_copy_facts(const struct inode *inode, struct inode_facts *ret);

@@ -1,6 +1,8 @@
 /* Inodes in use: handles, reads that wait, cached pages, and the way from a path to what is known of it. */
+#include <errno.h>
 #include <string.h>
 
+#include "fs/backing.h"
 #include "fs/handle.h"
 #include "fs/inode_private.h"
 #include "sync/base/clock.h"
@@ -31,19 +33,141 @@ bool inodes_keep_pages(struct inodes *inodes, struct inode *inode, const struct 
 	return keeps;
 }
 
-void inodes_add_handle(struct inodes *inodes, struct handle *handle)
+/* ---- backings ---- */
+
+void inodes_unlock(struct inodes *inodes)
 {
-	struct inode *inode = handle->inode;
+	struct backing *dropped = inodes->dropped;
+
+	inodes->dropped = NULL;
+	mutex_unlock(&inodes->lock);
+	while (dropped) {
+		struct backing *backing = dropped;
+
+		dropped = backing->next;
+		backing_unref(backing);
+	}
+}
+
+static void idle_remove(struct inodes *inodes, struct inode *inode)
+	REQUIRES(&inodes->lock)
+{
+	if (!inode->is_idle)
+		return;
+	if (inode->idle_next)
+		inode->idle_next->idle_prev = inode->idle_prev;
+	else
+		inodes->idle_last = inode->idle_prev;
+	if (inode->idle_prev)
+		inode->idle_prev->idle_next = inode->idle_next;
+	else
+		inodes->idle_first = inode->idle_next;
+	inode->idle_next = inode->idle_prev = NULL;
+	inode->is_idle = false;
+	inodes->n_idle--;
+}
+
+void inode_drop_backing(struct inodes *inodes, struct inode *inode)
+{
+	struct backing *backing = inode->backing;
+
+	if (!backing || inode->handles)
+		return;
+	idle_remove(inodes, inode);
+	inode->backing = NULL;
+	backing->next = inodes->dropped;
+	inodes->dropped = backing;
+}
+
+static void trim_idle(struct inodes *inodes) REQUIRES(&inodes->lock)
+{
+	while (inodes->n_idle > inodes->idle_max)
+		inode_drop_backing(inodes, inodes->idle_first);
+}
+
+/* No handle uses it any more: kept, for the next open, where there can be one. */
+static void idle_add(struct inodes *inodes, struct inode *inode) REQUIRES(&inodes->lock)
+{
+	if (!inode->backing || inode->handles)
+		return;
+	if (!inode->names) {
+		inode_drop_backing(inodes, inode);
+		return;
+	}
+	inode->idle_prev = inodes->idle_last;
+	if (inode->idle_prev)
+		inode->idle_prev->idle_next = inode;
+	else
+		inodes->idle_first = inode;
+	inodes->idle_last = inode;
+	inode->is_idle = true;
+	inodes->n_idle++;
+	trim_idle(inodes);
+}
+
+void inodes_set_idle_max(struct inodes *inodes, size_t n)
+{
+	mutex_lock(&inodes->lock);
+	inodes->idle_max = n;
+	trim_idle(inodes);
+	inodes_unlock(inodes);
+}
+
+struct backing *inodes_borrow_backing(struct inodes *inodes, struct inode *inode,
+				      enum inode_way *way)
+{
+	struct backing *backing;
 
 	mutex_lock(&inodes->lock);
-	handle->prev = NULL;
-	handle->next = inode->handles;
-	if (handle->next)
-		handle->next->prev = handle;
-	inode->handles = handle;
-	inode->n_refs++;
-	inode->n_writers += handle->is_writing;
+	backing = inode->backing;
+	if (backing)
+		backing_ref(backing);
+	if (way)
+		*way = inode->way;
 	mutex_unlock(&inodes->lock);
+	return backing;
+}
+
+/* The first open decides for all. */
+static int decide(struct inodes *inodes, struct handle *handle) REQUIRES(&inodes->lock)
+{
+	struct inode *inode = handle->inode;
+	struct backing *offered = steal(handle->backing);
+
+	if (inode->way == INODE_WAY_OPEN)
+		inode->way = offered ? INODE_WAY_KERNEL : INODE_WAY_DAEMON;
+	if (inode->way == INODE_WAY_KERNEL && !inode->backing && offered) {
+		inode->backing = offered;
+		backing_ref(offered);
+	}
+	handle->backing = inode->backing;
+	if (handle->backing)
+		backing_ref(handle->backing);
+	return inode->way == INODE_WAY_KERNEL && !inode->backing ? -EIO : 0;
+}
+
+/* ---- handles ---- */
+
+int inodes_add_handle(struct inodes *inodes, struct handle *handle)
+{
+	struct inode *inode = handle->inode;
+	int r = 0;
+
+	mutex_lock(&inodes->lock);
+	if (handle->decides)
+		r = decide(inodes, handle);
+	if (r == 0) {
+		idle_remove(inodes, inode);
+		handle->prev = NULL;
+		handle->next = inode->handles;
+		if (handle->next)
+			handle->next->prev = handle;
+		inode->handles = handle;
+		inode->n_refs++;
+		inode->n_writers += handle->is_writing;
+	}
+	mutex_unlock(&inodes->lock);
+	return r;
 }
 
 void inodes_remove_handle(struct inodes *inodes, struct handle *handle)
@@ -58,9 +182,10 @@ void inodes_remove_handle(struct inodes *inodes, struct handle *handle)
 	else
 		inode->handles = handle->next;
 	inode->n_writers -= handle->is_writing;
+	idle_add(inodes, inode);
 	inode->n_refs--;
 	inode_put(inodes, inode);
-	mutex_unlock(&inodes->lock);
+	inodes_unlock(inodes);
 }
 
 struct handle *inodes_borrow_handle(struct inodes *inodes, struct inode *inode)
@@ -69,7 +194,7 @@ struct handle *inodes_borrow_handle(struct inodes *inodes, struct inode *inode)
 
 	mutex_lock(&inodes->lock);
 	for (struct handle *handle = inode->handles; handle; handle = handle->next)
-		if (handle->fd >= 0 && (!found || handle->is_writing))
+		if (atomic_load(&handle->fd) >= 0 && (!found || handle->is_writing))
 			found = handle;
 	if (found)
 		handle_ref(found);
@@ -174,7 +299,7 @@ bool inodes_unname_path(struct inodes *inodes, const char *path, uint64_t id)
 		inode->wants_drop = !is_free;
 		inode_drop_name(inodes, name);
 	}
-	mutex_unlock(&inodes->lock);
+	inodes_unlock(inodes);
 	return is_free;
 }
 

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "fs/entry.h"
@@ -21,6 +22,7 @@
 #define BACKGROUND_MAX \
 	512 /* with the kernel's 12, a dozen waiting readers stop all others */
 #define WORKERS_MAX 10
+#define IDLE_MAX 32768 /* files kept open for the kernel, for the next time */
 #define WAKE_SIGNAL SIGUSR2
 #define WAKE_PERIOD_MS 20
 
@@ -37,9 +39,23 @@ struct mount {
 		GUARDED_BY(&lock); /* mount_stop() */
 };
 
+/* Capabilities: from libfuse 3.17 on they have more bits than the old fields. */
 static void want(struct fuse_conn_info *conn, unsigned capability)
 {
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+	fuse_set_feature_flag(conn, capability);
+#else
 	conn->want |= conn->capable & capability;
+#endif
+}
+
+static void want_not(struct fuse_conn_info *conn, unsigned capability)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 17)
+	fuse_unset_feature_flag(conn, capability);
+#else
+	conn->want &= ~capability;
+#endif
 }
 
 static void on_init(void *userdata, struct fuse_conn_info *conn)
@@ -53,14 +69,16 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
 	conn->congestion_threshold = BACKGROUND_MAX * 3 / 4;
 	/* the disk below applies umask or default ACL, as it knows which */
 	want(conn, FUSE_CAP_DONT_MASK);
-	want(conn, FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE);
+	want(conn, FUSE_CAP_SPLICE_READ);
+	want(conn, FUSE_CAP_SPLICE_WRITE);
 	/* we write as ourselves: the kernel must take set-user-ID bits away as for the caller */
-	conn->want &= ~(unsigned)FUSE_CAP_HANDLE_KILLPRIV;
+	want_not(conn, FUSE_CAP_HANDLE_KILLPRIV);
 	/* who waits for a direct read that was sent in parts is not woken by a signal, whatever we answer */
-	conn->want &= ~(unsigned)FUSE_CAP_ASYNC_DIO;
+	want_not(conn, FUSE_CAP_ASYNC_DIO);
 	/* where we may do what the caller may not, ACLs must be checked with the modes */
 	if (fs->is_shared)
 		want(conn, FUSE_CAP_POSIX_ACL);
+	passthrough_negotiate(&fs->passthrough, conn);
 	if (mount->ready)
 		mount->ready(mount->context);
 }
@@ -120,6 +138,20 @@ static void top_facts(struct fs *fs, struct inode_facts *ret)
 		ret->st_ino = view_ino(root < 0 ? 0 : root, "");
 }
 
+/* Files that stay known to the kernel by number cost a descriptor each: as many as we may have, within reason. */
+static size_t idle_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur / 4 > IDLE_MAX)
+		return IDLE_MAX;
+	return limit.rlim_cur / 4;
+}
+
 static int init_fs(struct fs *fs, const struct mount_setup *setup, struct error *error)
 {
 	struct inode_facts top;
@@ -137,11 +169,15 @@ static int init_fs(struct fs *fs, const struct mount_setup *setup, struct error 
 	fs->started_ns = clock_wall_ms() * 1000000;
 	moves_init(&fs->moves);
 	streams_init(&fs->streams);
+	passthrough_init(&fs->passthrough, !setup->has_no_passthrough);
 	r = rootmap_new(fs->roots, setup->root, &fs->rootmap, error);
 	if (r < 0)
 		return r;
 	top_facts(fs, &top);
-	return inodes_init(&fs->inodes, &top);
+	r = inodes_init(&fs->inodes, &top);
+	if (r == 0)
+		inodes_set_idle_max(&fs->inodes, idle_max());
+	return r;
 }
 
 /* What libfuse says goes to our log; the last line is the best that there is to tell why mounting failed. */
@@ -190,6 +226,8 @@ static int new_session(struct mount *mount, struct error *said)
 	if (r == 0 && fuse_session_mount(mount->fs.session, mount->mountpoint) < 0)
 		r = errno ? -errno : -EPERM;
 	fuse_says = NULL;
+	if (r == 0)
+		r = passthrough_attach(&mount->fs.passthrough, mount->fs.session);
 	return r;
 }
 
@@ -310,6 +348,11 @@ int mount_run(struct mount *mount)
 	return r;
 }
 
+bool mount_is_passthrough(struct mount *mount, char *reason, size_t size)
+{
+	return passthrough_tell(&mount->fs.passthrough, reason, size);
+}
+
 /* Asks, and while somebody has files open: writes back what mappings changed and ends all the same. */
 static void end_loop(struct mount *mount)
 {
@@ -356,6 +399,7 @@ void mount_free(struct mount *mount)
 	fs = &mount->fs;
 	if (fs->session) {
 		fuse_session_unmount(fs->session);
+		fs->passthrough.session = NULL; /* its ids end with it */
 		fuse_session_destroy(fs->session);
 	}
 	notifier_free(fs->notifier);
@@ -363,6 +407,7 @@ void mount_free(struct mount *mount)
 		inodes_done(&fs->inodes);
 		rootmap_free(fs->rootmap);
 		streams_done(&fs->streams);
+		passthrough_done(&fs->passthrough);
 		moves_done(&fs->moves);
 	}
 	cond_done(&mount->ended);

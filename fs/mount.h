@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "sync/base/cleanup.h"
 #include "sync/engine.h"
@@ -18,9 +19,10 @@ struct mount;
 struct mount_setup {
 	struct engine *engine; /* borrowed; outlives the mount */
 	const char *mountpoint;
-	const char *root;  /* NAME of the only root to be shown, or NULL */
-	bool is_read_only; /* every change is EROFS */
-	bool is_shared;    /* allow_other */
+	const char *root;        /* NAME of the only root to be shown, or NULL */
+	bool is_read_only;       /* every change is EROFS */
+	bool is_shared;          /* allow_other */
+	bool has_no_passthrough; /* every read and write goes through the daemon */
 	/* Called once when the mount begins to answer, on a thread of the mount; or NULL. */
 	void (*ready)(void *context);
 	void *context;
@@ -32,6 +34,9 @@ int mount_new(const struct mount_setup *setup, struct mount **ret, struct error 
 /* Blocks. 0 after an unmount or mount_stop(); a negative errno where the connection broke. Requests that
  * waited are answered when it returns. Starts threads: fork before. Uses SIGUSR2 inside of its own threads. */
 int mount_run(struct mount *mount) _must_check_;
+/* How local files are read and written: true: by the kernel itself. REASON, one line: why not, or why not all; or "". Any
+ * thread, while the mount is there. */
+bool mount_is_passthrough(struct mount *mount, char *reason, size_t size);
 /* Ends mount_run(), from any thread, not from a signal handler: unmounts; where files are open the mount is
  * detached, and who has them gets ENOTCONN. Idempotent. */
 void mount_stop(struct mount *mount);

@@ -15,6 +15,7 @@ struct notifier;
 enum notice_kind {
 	NOTICE_NAME = 1, /* what the name stands for changed */
 	NOTICE_ATTR,     /* size or time of a remote-only name */
+	NOTICE_STAT,     /* cached attributes of inode ID are to go; REL is "" */
 	NOTICE_PAGES,    /* cached pages of inode ID are to go; REL is "" */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "fs/backing.h"
 #include "fs/entry.h"
 #include "fs/fs.h"
 #include "fs/handle.h"
@@ -67,13 +68,20 @@ static int stat_folder(struct fs *fs, fuse_ino_t ino, struct stat *ret)
 static int stat_disk(struct fs *fs, struct inode *inode, const struct inode_facts *facts,
 		     struct stat *ret)
 {
-	struct handle *handle = inodes_borrow_handle(&fs->inodes, inode);
+	struct handle *handle = NULL;
+	struct backing *backing = NULL;
 	int r = 0;
 
-	if (handle) {
-		if (fstat(handle->fd, ret) < 0)
+	if (facts->has_handles)
+		handle = inodes_borrow_handle(&fs->inodes, inode);
+	if (facts->has_handles && !handle)
+		backing = inodes_borrow_backing(&fs->inodes, inode, NULL);
+	if (handle || backing) {
+		if (fstat(handle ? atomic_load(&handle->fd) : backing->fd, ret) < 0)
 			r = -errno;
-		handle_unref(handle);
+		backing_unref(backing);
+		if (handle)
+			handle_unref(handle);
 	} else {
 		_cleanup_(closep) int fd = entry_open_inode(fs, inode, O_PATH, ret);
 
@@ -178,12 +186,14 @@ static int setattr_disk(struct fs *fs, struct inode *inode, const struct stat *a
 
 	if (handle) {
 		if (to_set & FUSE_SET_ATTR_SIZE && handle->is_writing) {
-			r = ftruncate(handle->fd, attr->st_size) < 0 ? -errno : 0;
+			r = ftruncate(atomic_load(&handle->fd), attr->st_size) < 0
+				    ? -errno
+				    : 0;
 			to_set &= ~FUSE_SET_ATTR_SIZE;
 			atomic_store(&handle->is_dirty, true);
 		}
 		if (r == 0)
-			r = set_attr(handle->fd, attr, to_set);
+			r = set_attr(atomic_load(&handle->fd), attr, to_set);
 		handle_unref(handle);
 	} else {
 		_cleanup_(closep) int fd = entry_open_inode(fs, inode, O_PATH, NULL);

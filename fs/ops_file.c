@@ -15,14 +15,20 @@ void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 {
 	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
 	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(size);
+	int fd;
 
 	if (handle->hydration) {
 		stream_read(fs_of(req), req, handle, offset, size);
 		return;
 	}
+	fd = handle_fd(handle);
+	if (fd < 0) {
+		reply_error(req, fd);
+		return;
+	}
 	/* RETRY: a short answer would be the end of the file */
 	buf.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY;
-	buf.buf[0].fd = handle->fd;
+	buf.buf[0].fd = fd;
 	buf.buf[0].pos = offset;
 	fuse_reply_data(req, &buf, 0);
 }
@@ -79,10 +85,11 @@ void fs_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t 
 void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
 	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
+	int fd = handle->hydration ? -1 : handle_fd(handle);
 	int r = 0;
 
-	if (handle->fd >= 0)
-		r = datasync ? fdatasync(handle->fd) : fsync(handle->fd);
+	if (fd >= 0)
+		r = datasync ? fdatasync(fd) : fsync(fd);
 	reply_error(req, r < 0 ? -errno : 0);
 }
 
@@ -91,14 +98,14 @@ void fs_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 		  struct fuse_file_info *fi)
 {
 	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
-	int r = 0;
+	int fd = handle_fd(handle), r = 0;
 
-	if (handle->fd < 0) {
-		reply_error(req, -EBADF);
+	if (fd < 0) {
+		reply_error(req, fd);
 		return;
 	}
 	atomic_store(&handle->is_dirty, true);
-	if (fallocate(handle->fd, mode, offset, length) < 0)
+	if (fallocate(fd, mode, offset, length) < 0)
 		r = -errno;
 	reply_error(req, r);
 }
@@ -111,6 +118,14 @@ static off_t seek_stream(const struct handle *handle, off_t offset, int whence)
 	return whence == SEEK_DATA ? offset : handle->size;
 }
 
+static off_t seek_disk(struct handle *handle, off_t offset, int whence)
+{
+	int fd = handle_fd(handle);
+	off_t r = fd < 0 ? fd : lseek(fd, offset, whence);
+
+	return fd >= 0 && r < 0 ? -errno : r;
+}
+
 void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 	      struct fuse_file_info *fi)
 {
@@ -120,8 +135,7 @@ void fs_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 	if (handle->hydration) {
 		r = seek_stream(handle, offset, whence);
 	} else {
-		r = lseek(handle->fd, offset, whence);
-		r = r < 0 ? -errno : r;
+		r = seek_disk(handle, offset, whence);
 	}
 	if (r < 0)
 		reply_error(req, (int)r);
@@ -136,15 +150,16 @@ void fs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 {
 	_cleanup_(handle_unrefp) struct handle *in = handle_hold(fi_in->fh);
 	_cleanup_(handle_unrefp) struct handle *out = handle_hold(fi_out->fh);
+	int from = handle_fd(in), to = handle_fd(out);
 	ssize_t n;
 
-	if (in->fd < 0 || out->fd < 0) {
+	if (from < 0 || to < 0) {
 		reply_error(req, -EXDEV);
 		return;
 	}
 	atomic_store(&out->is_dirty, true);
-	n = copy_file_range(in->fd, &off_in, out->fd, &off_out,
-			    len < COPY_MAX ? len : COPY_MAX, (unsigned)flags);
+	n = copy_file_range(from, &off_in, to, &off_out, len < COPY_MAX ? len : COPY_MAX,
+			    (unsigned)flags);
 	if (n < 0)
 		reply_error(req, -errno);
 	else

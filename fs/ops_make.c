@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "fs/backing.h"
 #include "fs/entry.h"
 #include "fs/fs.h"
 #include "fs/handle.h"
@@ -245,13 +246,32 @@ static int exists(int flags)
 	return flags & O_EXCL ? -EEXIST : -ESTALE;
 }
 
+/* What the kernel is to read and write the new file by; NULL: through the daemon. */
+static struct backing *offer(struct fs *fs, int fd)
+{
+	struct backing *backing = NULL;
+	int path_fd, r;
+
+	if (!passthrough_is_on(&fs->passthrough))
+		return NULL;
+	path_fd = backing_path_fd(fd);
+	r = path_fd < 0 ? path_fd : backing_new(&fs->passthrough, path_fd, &backing);
+	if (r == 0)
+		return backing;
+	passthrough_refused(&fs->passthrough, r);
+	if (path_fd >= 0)
+		close(path_fd);
+	return NULL;
+}
+
 static void reply_created(fuse_req_t req, struct entry *entry, const struct shown *shown,
 			  const struct making *making, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct handle_setup setup = { .fd = making->fd,
 				      .is_writing =
-					      (making->flags & O_ACCMODE) != O_RDONLY };
+					      (making->flags & O_ACCMODE) != O_RDONLY,
+				      .decides = true };
 	struct fuse_entry_param param;
 	struct handle *handle;
 	int r = reply_fill_entry(&entry->folder, entry->name, shown, &param);
@@ -261,6 +281,7 @@ static void reply_created(fuse_req_t req, struct entry *entry, const struct show
 		reply_error(req, r);
 		return;
 	}
+	setup.backing = offer(fs, making->fd);
 	r = handle_new(&fs->inodes, inodes_at(&fs->inodes, param.ino), &setup, &handle);
 	if (r < 0) {
 		inodes_forget(&fs->inodes, param.ino, 1);
@@ -271,7 +292,9 @@ static void reply_created(fuse_req_t req, struct entry *entry, const struct show
 	param.attr_timeout = 0; /* it has a writer now */
 	fi->fh = (uintptr_t)handle;
 	fi->noflush = !setup.is_writing;
-	if (fuse_reply_create(req, &param, fi) < 0) {
+	fi->direct_io = handle->backing && fs_writes_by_daemon(fi->flags);
+	if (passthrough_reply_create(req, &param, fi,
+				     handle->backing ? handle->backing->id : 0) < 0) {
 		handle_release(&fs->inodes, handle);
 		inodes_forget(&fs->inodes, param.ino, 1);
 	}

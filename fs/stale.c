@@ -150,8 +150,11 @@ void stale_tell(void *context, const struct notice *notice)
 	struct fs *fs = context;
 	_cleanup_(freep) char *path = NULL;
 
-	if (notice->kind == NOTICE_PAGES) {
-		drop_pages(fs, notice->id);
+	if (notice->kind == NOTICE_PAGES || notice->kind == NOTICE_STAT) {
+		if (notice->kind == NOTICE_PAGES)
+			drop_pages(fs, notice->id);
+		else
+			drop_attr(fs, notice->id);
 		return;
 	}
 	if (rootmap_path(fs->rootmap, notice->root, notice->rel, &path) != 0 || !path[0])

@@ -30,6 +30,19 @@ static void set_reason(struct json *json, const char *key, const char *text)
 	json_set_text(json, key, text[0] ? text : NULL);
 }
 
+/* How local files are read and written through the mount. */
+static void set_passthrough(struct json *json, const struct answers *answers)
+{
+	struct json *part = json_object();
+	char reason[256] = "";
+	bool is_on = answers->is_passthrough &&
+		     answers->is_passthrough(answers->context, reason, sizeof(reason));
+
+	json_set_bool(part, "active", is_on);
+	set_reason(part, "reason", reason);
+	json_set(json, "passthrough", part);
+}
+
 static struct json *status_json(const struct answer *answer,
 				const struct engine_status *status)
 {
@@ -48,6 +61,8 @@ static struct json *status_json(const struct answer *answer,
 	json_set(json, "mounts", part);
 	json_set_bool(json, "ready", status->is_ready);
 	json_set_bool(json, "read_only", answer->answers->is_read_only);
+	if (answer->answers->where.mountpoint)
+		set_passthrough(json, answer->answers);
 	json_set(json, "files", counts_json(status->n_state));
 	part = json_object();
 	json_set(part, "upload", flow_json(&status->upload));

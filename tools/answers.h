@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "sync/engine.h"
 #include "tools/server.h"
 #include "tools/where.h"
@@ -12,6 +14,9 @@ struct answers {
 	struct engine *engine;
 	struct where where;
 	bool is_read_only;
+	/* How local files are read, as fs/mount.h says; false and "" without a mount. NULL: never one. */
+	bool (*is_passthrough)(void *context, char *reason, size_t size);
+	void *context;
 };
 
 /* A server_answer_fn; CONTEXT: struct answers. */

@@ -27,6 +27,7 @@ struct site {
 	struct mount *mount;   /* guarded by lock: what a stop has to end */
 	bool is_stopping;      /* guarded by lock */
 	bool is_being_stopped; /* guarded by lock: the signal thread is at it */
+	int n_asking;          /* guarded by lock: clients who look at the mount */
 };
 
 /* ---- before ---- */
@@ -204,6 +205,26 @@ static int fill_facts(struct site *site)
 	return 0;
 }
 
+/* For answers. The mount stays while it is asked. */
+static bool is_passthrough(void *context, char *reason, size_t size)
+{
+	struct site *site = context;
+	struct mount *mount;
+	bool is_on = false;
+
+	mutex_lock(&site->lock);
+	mount = site->mount;
+	site->n_asking++;
+	mutex_unlock(&site->lock);
+	if (mount)
+		is_on = mount_is_passthrough(mount, reason, size);
+	mutex_lock(&site->lock);
+	site->n_asking--;
+	cond_broadcast(&site->changed);
+	mutex_unlock(&site->lock);
+	return is_on;
+}
+
 static int start_server(struct site *site)
 {
 	const struct site_setup *setup = &site->setup;
@@ -212,6 +233,8 @@ static int start_server(struct site *site)
 
 	site->answers.engine = site->engine;
 	site->answers.is_read_only = setup->is_read_only;
+	site->answers.is_passthrough = is_passthrough;
+	site->answers.context = site;
 	r = where_init(&site->answers.where, site->engine, setup->mountpoint,
 		       setup->only_root);
 	if (r == 0)
@@ -303,7 +326,7 @@ static bool show_mount(struct site *site, struct mount *mount)
 static void hide_mount(struct site *site)
 {
 	mutex_lock(&site->lock);
-	while (site->is_being_stopped)
+	while (site->is_being_stopped || site->n_asking)
 		cond_wait(&site->changed, &site->lock);
 	site->mount = NULL;
 	mutex_unlock(&site->lock);
@@ -316,14 +339,16 @@ int site_run_mount(struct site *site)
 	struct error error = { 0 };
 	int r;
 
-	r = mount_new(&(struct mount_setup){ .engine = site->engine,
-					     .mountpoint = setup->mountpoint,
-					     .root = setup->only_root,
-					     .is_read_only = setup->is_read_only,
-					     .is_shared = setup->is_shared,
-					     .ready = mount_is_ready,
-					     .context = site },
-		      &mount, &error);
+	r = mount_new(
+		&(struct mount_setup){ .engine = site->engine,
+				       .mountpoint = setup->mountpoint,
+				       .root = setup->only_root,
+				       .is_read_only = setup->is_read_only,
+				       .is_shared = setup->is_shared,
+				       .has_no_passthrough = setup->has_no_passthrough,
+				       .ready = mount_is_ready,
+				       .context = site },
+		&mount, &error);
 	if (r < 0)
 		return fail(site, r == -ENOENT ? EXIT_USAGE : EXIT_FAILED, &error, r);
 	if (!show_mount(site, mount)) {

@@ -20,6 +20,7 @@ struct site_setup {
 	const char *only_root, *project; /* or NULL */
 	bool can_adopt, can_create_root;
 	bool is_read_only, is_cache_only, is_partial_shown, is_shared, is_mirror;
+	bool has_no_passthrough;
 	bool has_sync;
 };
 

@@ -17,7 +17,8 @@ static const struct cli_option options_table[] = {
 	{ "foreground", NULL, "stay; end with 0 after an unmount",
 	  offsetof(struct options, is_foreground), CLI_FLAG, 'f' },
 	{ "options", "OPT,...",
-	  "ro, allow_other, root=NAME, project=P, cache, deadline=T|none, show_partial",
+	  "ro, allow_other, root=NAME, project=P, cache, deadline=T|none, show_partial, "
+	  "nopassthrough",
 	  offsetof(struct options, mount_options), CLI_LIST, 'o' },
 	{ "no-sync", NULL, "no background transfers: files come on demand only",
 	  offsetof(struct options, has_no_sync), CLI_FLAG, 0 },
@@ -83,6 +84,7 @@ static bool take_flag(const char *item, struct site_setup *setup)
 		{ "allow_other", &setup->is_shared },
 		{ "cache", &setup->is_cache_only },
 		{ "show_partial", &setup->is_partial_shown },
+		{ "nopassthrough", &setup->has_no_passthrough },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
@@ -238,7 +240,9 @@ const struct verb verb_mount = {
 		"  project=P     only this project\n"
 		"  cache         fetch and keep, record nothing: render farms\n"
 		"  deadline=T    a read that waits longer fails (30s, 2m, none)\n"
-		"  show_partial  files of representations that are still arriving",
+		"  show_partial  files of representations that are still arriving\n"
+		"  nopassthrough local files are read and written through the daemon, not by the\n"
+		"                kernel itself; 'sitefs status' tells which of the two it is",
 	.options = options_table,
 	.options_size = sizeof(struct options),
 	.min_args = 1,

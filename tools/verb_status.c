@@ -28,6 +28,18 @@ static void print_head(const struct json *json)
 	printf("%s\n", json_get_bool(json, "ready") ? "" : ", reading the store");
 }
 
+/* How local files are read and written. */
+static void print_passthrough(const struct json *passthrough)
+{
+	const char *reason = json_get_text(passthrough, "reason");
+	bool is_on = json_get_bool(passthrough, "active");
+
+	printf("%-9s %s%s%s\n", "local",
+	       is_on ? "files are read and written by the kernel itself"
+		     : "files are read and written through the daemon",
+	       reason ? ": " : "", reason ? reason : "");
+}
+
 /* "reachable", or WORDS and why. */
 static void print_peer(const char *what, const char *name, const struct json *peer,
 		       const char *words)
@@ -103,6 +115,8 @@ static void print_status(const struct cli *cli, const struct json *json)
 	print_peer("store", text_of(store, "uri"), store, "not reachable");
 	if (remote[0])
 		print_peer("remote", remote, json_get(json, "remote"), "stands still");
+	if (json_get(json, "passthrough"))
+		print_passthrough(json_get(json, "passthrough"));
 	print_files(json_get(json, "files"));
 	print_flow(cli, "upload", json_get(queue, "upload"));
 	print_flow(cli, "download", json_get(queue, "download"));

@@ -4,7 +4,8 @@ The mount beside the bare disk: each piece of work is done on every side in turn
 rounds' ratios is printed (1.00: as fast as the disk, 0.50: takes twice as long). Sides:
 
     disk      the folder itself
-    sitefs    a mount as it comes
+    sitefs    a mount as it comes; the heading says whether local files are read by the kernel itself
+    daemon    a mount with -o nopassthrough: every read and write goes through the daemon
     rclone    `rclone mount` of the folder, where it is installed
 
     bench_mount.py [--quick] [--rounds N] [--only WORD] [--sides disk,sitefs] [--below FOLDER] --build BUILD
@@ -110,7 +111,7 @@ class Bench:
             sys.exit((top / 'log').read_text())
         os.listdir(mnt)
         about = subprocess.run([self.sitefs, 'status'], env=env, text=True, capture_output=True, check=False).stdout
-        said = [line for line in about.splitlines() if line.startswith('reads')]
+        said = [line for line in about.splitlines() if line.startswith('local ')]
         shutil.rmtree(runtime, ignore_errors=True)
         return Side(name, mnt, process, said[0] if said else '')
 
@@ -299,7 +300,7 @@ def main():
     parser.add_argument('--quick', action='store_true', help='an eighth of the size')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--only', help='rows with this word')
-    parser.add_argument('--sides', default='disk,sitefs,rclone')
+    parser.add_argument('--sides', default='disk,sitefs,daemon,rclone')
     parser.add_argument('--below', help='folder on the disk to be measured')
     parser.add_argument('--inodes', type=int, help='instead: memory with this many')
     bench = Bench(parser.parse_args())

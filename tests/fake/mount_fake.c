@@ -2,17 +2,21 @@
  * mount_fake: a mount of fs over the scripted engine, driven by lines on standard input. Each command is answered by
  * lines on standard output, the last of them "ok" or "error: ...".
  *
- *   mount_fake [-r] [-a] [-R NAME] MOUNTPOINT NAME=FOLDER...
+ *   mount_fake [-r] [-a] [-p] [-c] [-R NAME] MOUNTPOINT NAME=FOLDER...
+ *
+ * -p: no passthrough. -c: the capability that it needs is given up once the mount is there.
  *
  *   put ROOT REL SIZE MTIME_NS SOURCE   failed ROOT REL        drop ROOT REL      generate ROOT FOLDER N
  *   complete ROOT REL                   evict ROOT REL         learn ROOT REL     spoil ROOT REL
- *   hold   release   waiting            log                    stop
+ *   hold   release   waiting            log                    passthrough        stop
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "fs/mount.h"
 #include "tests/fake/engine_fake.h"
@@ -71,8 +75,10 @@ static int do_named(struct engine *engine, char **words, size_t n)
 	return 0;
 }
 
-static int do_command(struct engine *engine, char **words, size_t n)
+static int do_command(struct engine *engine, struct mount *mount, char **words, size_t n)
 {
+	char reason[200];
+
 	if (strcmp(words[0], "hold") == 0)
 		fake_hold(engine, true);
 	else if (strcmp(words[0], "release") == 0)
@@ -81,6 +87,9 @@ static int do_command(struct engine *engine, char **words, size_t n)
 		printf("%zu\n", fake_waiting(engine));
 	else if (strcmp(words[0], "log") == 0)
 		say_log(engine);
+	else if (strcmp(words[0], "passthrough") == 0)
+		printf("%d %s\n", mount_is_passthrough(mount, reason, sizeof(reason)),
+		       reason);
 	else if (n >= 3)
 		return do_named(engine, words, n);
 	else
@@ -89,7 +98,7 @@ static int do_command(struct engine *engine, char **words, size_t n)
 }
 
 /* Words are parted by tabs, so that names may have spaces. True: go on. */
-static bool do_line(struct engine *engine, char *line)
+static bool do_line(struct engine *engine, struct mount *mount, char *line)
 {
 	char *words[WORDS_MAX], *word;
 	size_t n = 0;
@@ -100,7 +109,7 @@ static bool do_line(struct engine *engine, char *line)
 		words[n++] = word;
 	if (strcmp(words[0], "stop") == 0)
 		return false;
-	r = do_command(engine, words, n);
+	r = do_command(engine, mount, words, n);
 	if (r < 0)
 		printf("error: %s\n", strerror(-r));
 	else
@@ -109,7 +118,21 @@ static bool do_line(struct engine *engine, char *line)
 	return true;
 }
 
-static int serve(struct engine *engine, struct mount_setup *setup)
+/* Of this thread and those that it starts. */
+static void give_up_capability(void)
+{
+	struct __user_cap_header_struct header = { .version =
+							   _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		exit(1);
+	data[0].effective &= ~(1u << CAP_SYS_ADMIN);
+	if (syscall(SYS_capset, &header, data) < 0)
+		exit(1);
+}
+
+static int serve(struct engine *engine, struct mount_setup *setup, bool gives_up)
 {
 	_cleanup_(mount_freep) struct mount *mount = NULL;
 	_cleanup_(freep) char *line = NULL;
@@ -125,11 +148,13 @@ static int serve(struct engine *engine, struct mount_setup *setup)
 		fprintf(stderr, "mount_fake: %s\n", error_text(&error, r));
 		return 1;
 	}
+	if (gives_up)
+		give_up_capability();
 	if (pthread_create(&thread, NULL, run, mount) != 0)
 		return 1;
 	puts("ok");
 	fflush(stdout);
-	while (getline(&line, &room, stdin) > 0 && do_line(engine, line))
+	while (getline(&line, &room, stdin) > 0 && do_line(engine, mount, line))
 		;
 	/* whoever waits for bytes has to be answered for a clean unmount */
 	mount_stop(mount);
@@ -141,11 +166,14 @@ int main(int argc, char **argv)
 {
 	struct mount_setup setup = { 0 };
 	struct fake_setup roots = { 0 };
+	bool gives_up = false;
 	int option, code;
 
-	while ((option = getopt(argc, argv, "raR:")) != -1) {
+	while ((option = getopt(argc, argv, "rapcR:")) != -1) {
 		setup.is_read_only |= option == 'r';
 		setup.is_shared |= option == 'a';
+		setup.has_no_passthrough |= option == 'p';
+		gives_up |= option == 'c';
 		if (option == 'R')
 			setup.root = optarg;
 	}
@@ -162,7 +190,7 @@ int main(int argc, char **argv)
 		roots.paths[roots.n_roots++] = equals + 1;
 	}
 	setup.engine = fake_new(&roots);
-	code = serve(setup.engine, &setup);
+	code = serve(setup.engine, &setup, gives_up);
 	fake_free(setup.engine);
 	return code;
 }

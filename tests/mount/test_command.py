@@ -144,6 +144,19 @@ def test_options_of_fstab(studio, home):
     home.sitefs('umount', home.mnt)
 
 
+def test_status_tells_how_local_files_are_read(studio, home):
+    publish_frames(studio)
+    mount_in_background(home)
+    how = home.status()['passthrough']
+    assert how['active'] is not (how['reason'] is not None)
+    assert ('by the kernel itself' if how['active'] else how['reason']) in home.sitefs('status').out
+    home.sitefs('umount', home.mnt)
+    mount_in_background(home, '-o', 'nopassthrough')
+    assert home.status()['passthrough'] == {'active': False, 'reason': 'switched off by nopassthrough'}
+    assert 'through the daemon: switched off' in home.sitefs('status').out
+    home.sitefs('umount', home.mnt)
+
+
 def test_helper_of_mount(studio, home):
     """mount.sitefs, as mount(8) calls it."""
     publish_frames(studio)

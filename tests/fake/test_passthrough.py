@@ -1,0 +1,243 @@
+"""Files that the kernel reads by itself: never an error because two ways met, nothing kept longer than it should be."""
+
+import fcntl
+import mmap
+import os
+import random
+import subprocess
+import threading
+
+import pytest
+
+from harness import errno_of, random_bytes, read_file, wait_until, write_file
+
+
+def said(fake):
+    """Whether it is on, and why not; once the kernel has been asked."""
+    os.listdir(fake.mnt)
+    word, _, reason = wait_until(lambda: fake.say('passthrough')[0] != '0 ' and fake.say('passthrough')[0],
+                                 'the answer').partition(' ')
+    return word == '1', reason
+
+
+@pytest.fixture
+def kernel(fake):
+    """A mount that has it."""
+    if not said(fake)[0]:
+        pytest.skip(f'no passthrough here: {said(fake)[1]}')
+    return fake
+
+
+def is_by_kernel(fake, path):
+    """Opened now, it is still readable with the daemon dead, as only what the kernel reads is. Ends the mount."""
+    with open(path, 'rb', buffering=0) as file:
+        fake.process.kill()
+        fake.process.wait()
+        try:
+            return len(os.pread(file.fileno(), 10, 0)) > 0
+        except OSError:
+            return False
+
+
+def held(fake, path):
+    """Descriptors of the daemon that lead to a file of that name, deleted or not."""
+    found = []
+    folder = f'/proc/{fake.process.pid}/fd'
+    for fd in os.listdir(folder):
+        try:
+            found += [os.readlink(f'{folder}/{fd}')]
+        except FileNotFoundError:
+            pass
+    return [name for name in found if name.startswith(str(path))]
+
+
+# ---- which way ----
+
+def test_local_files_are_read_by_the_kernel(kernel):
+    write_file(kernel.root / 'f', b'0123456789')
+    assert is_by_kernel(kernel, kernel.mnt / 'f')
+
+
+def test_files_made_here_are_read_by_the_kernel(kernel):
+    write_file(kernel.mnt / 'f', b'0123456789')
+    assert is_by_kernel(kernel, kernel.mnt / 'f')
+
+
+def test_completed_files_are_read_by_the_kernel(kernel):
+    """... also while somebody still has the streaming handle, which goes on."""
+    data = kernel.put('f')
+    with open(kernel.mnt / 'f', 'rb', buffering=0) as streaming:
+        assert streaming.read(1000) == data[:1000]
+        ino = os.stat(kernel.mnt / 'f').st_ino
+        kernel.say('complete', 0, 'f')
+        with open(kernel.mnt / 'f', 'rb') as complete:
+            assert complete.read() == data
+            assert os.fstat(complete.fileno()).st_ino == ino
+        assert streaming.read(1000) == data[1000:2000]
+        assert is_by_kernel(kernel, kernel.mnt / 'f')
+
+
+@pytest.mark.parametrize('option, why', (('-p', 'switched off'), ('-c', 'refuses')))
+def test_without_it_bytes_come_from_the_daemon(make_fake, option, why):
+    fake = make_fake()
+    fake.mount(option)
+    data = random_bytes(1, 300_000)
+    write_file(fake.root / 'f', data)
+    assert read_file(fake.mnt / 'f') == data
+    is_on, reason = said(fake)
+    assert not is_on and why in reason
+    write_file(fake.mnt / 'g', data)
+    assert read_file(fake.root / 'g') == data
+    assert not is_by_kernel(fake, fake.mnt / 'g')
+
+
+def test_stacked_file_systems_go_through_the_daemon(make_fake, tmp_path):
+    fake = make_fake()
+    if os.geteuid() != 0:
+        pytest.skip('only root can mount an overlay')
+    for name in ('lower', 'upper', 'work'):
+        (tmp_path / name).mkdir()
+    layers = ','.join(f'{name}dir={tmp_path / name}' for name in ('lower', 'upper', 'work'))
+    if subprocess.run(['mount', '-t', 'overlay', 'overlay', '-o', layers, fake.root], check=False).returncode:
+        pytest.skip('no overlay here')
+    try:
+        fake.mount()
+        data = random_bytes(2, 200_000)
+        write_file(fake.mnt / 'd/f', data)
+        assert read_file(fake.mnt / 'd/f') == read_file(fake.root / 'd/f') == data
+        is_on, reason = said(fake)
+        assert 'stacked' in reason if is_on else reason
+    finally:
+        fake.stop()
+        subprocess.run(['umount', fake.root], check=True)
+
+
+# ---- ways do not meet ----
+
+def test_open_in_every_way_while_names_change(kernel):
+    """Threads open, read, map and write while files complete and are evicted: no EIO, whatever meets."""
+    names = [f'f{i}' for i in range(3)]
+    data = {name: kernel.put(name, n=50_000, seed=i + 1) for i, name in enumerate(names)}
+    write_file(kernel.root / 'local', b'x' * 50_000)
+    faults, is_over = [], threading.Event()
+
+    def use(seed):
+        rng = random.Random(seed)
+        while not is_over.is_set():
+            name = rng.choice(names)
+            try:
+                with open(kernel.mnt / name, 'rb', buffering=0) as file:
+                    if rng.random() < 0.3:
+                        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapping:
+                            if mapping[:] != data[name]:
+                                faults.append(f'{name}: mapped bytes')
+                    elif file.read(60_000) != data[name]:
+                        faults.append(f'{name}: read bytes')
+            except OSError as error:
+                # somebody completed and evicted it twice within one open
+                if error.errno != 116:
+                    faults.append(f'{name}: {error}')
+            try:
+                flags = rng.choice((os.O_RDONLY, os.O_RDWR, os.O_WRONLY | os.O_APPEND, os.O_RDWR | os.O_DIRECT))
+                os.close(os.open(kernel.mnt / 'local', flags))
+            except OSError as error:
+                faults.append(f'local: {error}')
+
+    threads = [threading.Thread(target=use, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for i in range(150):
+        name = names[i % 3]
+        kernel.say('complete' if i // 3 % 2 == 0 else 'evict', 0, name)
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert not faults, faults[:5]
+
+
+def test_kept_numbers_are_bounded_by_names(kernel):
+    """What is open no more is still known, until its name goes: then the disk gets its space back at once."""
+    for way in ('unlink', 'rename over', 'unlinked while open'):
+        path = kernel.mnt / 'f'
+        write_file(path, b'x' * 1000)
+        assert held(kernel, kernel.root / 'f'), way
+        if way == 'unlink':
+            os.unlink(path)
+        elif way == 'rename over':
+            write_file(kernel.root / 'other', b'')
+            os.rename(kernel.mnt / 'other', path)
+        else:
+            with open(path, 'rb') as file:
+                os.unlink(path)
+                assert os.fstat(file.fileno()).st_nlink == 0
+                assert file.read() == b'x' * 1000
+        wait_until(lambda: not held(kernel, f'{kernel.root}/f (deleted)'), f'{way}: the daemon lets go')
+
+
+def test_an_evicted_file_is_let_go(kernel):
+    kernel.put('f')
+    kernel.say('complete', 0, 'f')
+    read_file(kernel.mnt / 'f')
+    wait_until(lambda: held(kernel, kernel.root / 'f'), 'known to the kernel')
+    kernel.say('evict', 0, 'f')
+    wait_until(lambda: not held(kernel, kernel.root / 'f'), 'the daemon lets go')
+
+
+# ---- what the kernel does not do by itself ----
+
+def test_flags_taken_back_count(kernel):
+    """O_APPEND and O_DIRECT that fcntl(2) clears: the next write goes where it is told, of any size."""
+    write_file(kernel.mnt / 'f', b'0123456789')
+    file = os.open(kernel.mnt / 'f', os.O_WRONLY | os.O_APPEND)
+    os.write(file, b'end')
+    fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) & ~os.O_APPEND)
+    os.pwrite(file, b'X', 0)
+    os.close(file)
+    assert read_file(kernel.root / 'f') == b'X123456789end'
+    file = os.open(kernel.mnt / 'f', os.O_WRONLY | os.O_DIRECT)
+    fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) & ~os.O_DIRECT)
+    os.pwrite(file, b'Y', 1)
+    os.close(file)
+    assert read_file(kernel.root / 'f') == b'XY23456789end'
+
+
+def test_sizes_and_times_are_those_of_the_disk(kernel):
+    path = kernel.mnt / 'f'
+    write_file(path, b'0123456789')
+    os.stat(path)
+    with open(path, 'r+b', buffering=0) as file:
+        file.seek(0, os.SEEK_END)
+        for size in (20, 5000, 100_000):
+            file.write(b'x' * (size - file.tell()))
+            assert os.fstat(file.fileno()).st_size == os.stat(path).st_size == size
+            assert file.seek(0, os.SEEK_END) == size
+        with mmap.mmap(file.fileno(), 0) as mapping:
+            before = os.stat(path).st_mtime_ns
+            mapping[0:1] = b'm'
+            mapping.flush()
+        assert os.stat(path).st_mtime_ns == os.stat(kernel.root / 'f').st_mtime_ns >= before
+        file.truncate(7)
+        assert os.stat(path).st_size == 7 and os.pread(file.fileno(), 100, 0) == b'm123456'
+    assert os.stat(path).st_size == os.stat(kernel.root / 'f').st_size == 7
+
+
+def test_the_engine_hears_of_writes(kernel):
+    """Of what was written, at its close; not of what was only opened."""
+    write_file(kernel.mnt / 'f', b'one')
+    assert 'touch f' in kernel.log()
+    with open(kernel.mnt / 'f', 'r+b', buffering=0) as file:
+        file.write(b'two')
+    assert 'touch f' in kernel.log()
+    os.close(os.open(kernel.mnt / 'f', os.O_RDWR))
+    assert 'touch f' not in kernel.log()
+
+
+def test_a_running_program_cannot_be_written(kernel):
+    """... and one that was written can be run at once: the daemon holds nothing open for writing."""
+    write_file(kernel.mnt / 'run', b'#!/bin/sh\nexit 3\n')
+    os.chmod(kernel.mnt / 'run', 0o755)
+    assert subprocess.run([kernel.mnt / 'run'], check=False).returncode == 3
+    subprocess.run(['cp', '/bin/sleep', kernel.mnt / 'sleep'], check=True)
+    with subprocess.Popen([kernel.mnt / 'sleep', '100']) as process:
+        assert errno_of(open, kernel.mnt / 'sleep', 'r+b') == 'ETXTBSY'
+        process.kill()
