@@ -58,7 +58,7 @@ void passthrough_init(struct passthrough *passthrough, bool is_wanted)
 {
 	mutex_init(&passthrough->lock);
 	atomic_init(&passthrough->stage, PASSTHROUGH_OPEN);
-	atomic_init(&passthrough->is_offered, false);
+	atomic_init(&passthrough->init, 0);
 	if (!is_wanted)
 		turn_off(passthrough, "switched off by nopassthrough");
 	else if (!has_capability())
@@ -214,7 +214,7 @@ static void look_at_init(struct passthrough *passthrough, const char *data, size
 	memcpy(words, data + body, sizeof(words));
 	if (header.opcode == FUSE_INIT && words[3] & INIT_EXT &&
 	    words[4] & INIT_PASSTHROUGH >> 32)
-		atomic_store(&passthrough->is_offered, true);
+		atomic_store(&passthrough->init, header.unique);
 }
 
 static ssize_t io_read(int fd, void *data, size_t size, void *context)
@@ -260,14 +260,25 @@ static ssize_t write_init(struct passthrough *passthrough, int fd,
 	return n;
 }
 
+/* And not a notice, which has no number. */
+static bool is_answer(const struct iovec *iov, int count, uint64_t unique)
+{
+	struct fuse_out_header header;
+
+	if (count < 1 || iov[0].iov_len < sizeof(header))
+		return false;
+	memcpy(&header, iov[0].iov_base, sizeof(header));
+	return header.unique == unique;
+}
+
 static ssize_t io_writev(int fd, struct iovec *iov, int count, void *context)
 {
 	struct passthrough *passthrough = &((struct fs *)context)->passthrough;
 	ssize_t n;
 
-	if (atomic_load(&passthrough->stage) != PASSTHROUGH_ASKING)
+	if (atomic_load(&passthrough->stage) != PASSTHROUGH_ASKING ||
+	    !is_answer(iov, count, atomic_load(&passthrough->init)))
 		return writev(fd, iov, count);
-	/* nobody else writes: the kernel sends nothing more before this is answered */
 	n = write_init(passthrough, fd, iov, count);
 	passthrough_settle(passthrough);
 	return n;
@@ -299,7 +310,7 @@ void passthrough_negotiate(struct passthrough *passthrough, struct fuse_conn_inf
 {
 	if (atomic_load(&passthrough->stage) != PASSTHROUGH_OPEN)
 		return;
-	if (atomic_load(&passthrough->is_offered))
+	if (atomic_load(&passthrough->init))
 		atomic_store(&passthrough->stage, PASSTHROUGH_ASKING);
 	else
 		turn_off(passthrough, "the kernel has no passthrough (Linux 6.9 has)");

@@ -23,7 +23,7 @@
 struct passthrough {
 	struct fuse_session *session; /* NULL: not mounted yet */
 	atomic_int stage;             /* enum passthrough_stage */
-	atomic_bool is_offered;       /* by the kernel */
+	atomic_uint_least64_t init;   /* number of the INIT that offers it, or 0 */
 	struct mutex lock;
 	char reason[192] GUARDED_BY(&lock); /* why not, or not for all; or "" */
 };
@@ -31,7 +31,7 @@ struct passthrough {
 /* Forward only. */
 enum passthrough_stage {
 	PASSTHROUGH_OPEN = 0, /* INIT has not been answered yet */
-	PASSTHROUGH_ASKING,   /* the next message out is the answer to INIT */
+	PASSTHROUGH_ASKING,   /* the answer to INIT is on its way */
 	PASSTHROUGH_ON,
 	PASSTHROUGH_OFF,
 };
