@@ -347,16 +347,19 @@ static void act_on_path(struct engine *engine, struct plan *plan,
 	const struct decision *decision =
 		record ? &assessment->decisions[i] : &assessment->whole;
 	struct fault fault;
-	bool needs_remote =
-		decision->action == ACT_DOWNLOAD || decision->action == ACT_UPLOAD ||
-		decision->action == ACT_UPLOAD_OVER || decision->action == ACT_CHECK ||
-		decision->action == ACT_RECHECK;
+	bool is_upload =
+		decision->action == ACT_UPLOAD || decision->action == ACT_UPLOAD_OVER;
+	bool needs_remote = is_upload || decision->action == ACT_DOWNLOAD ||
+			    decision->action == ACT_CHECK ||
+			    decision->action == ACT_RECHECK;
 
 	want(engine, plan, assessment, decision);
 	if (needs_remote && engine_is_passive(engine))
 		return;
-	if (needs_remote && (!engine->has_probed || engine_has_fault(engine, &fault) ||
-			     roots_are_lost(engine->roots, NULL))) {
+	if (needs_remote &&
+	    (!engine->has_probed ||
+	     (engine_has_fault(engine, &fault) && (is_upload || !fault.is_of_writing)) ||
+	     roots_are_lost(engine->roots, NULL))) {
 		look_again(engine, plan, engine->config->timing.retry_max_ms);
 		return;
 	}

@@ -99,29 +99,45 @@ bool engine_has_fault(struct engine *engine, struct fault *ret)
 	return ret->outcome != 0;
 }
 
-void engine_set_remote_fault(struct engine *engine, int outcome, const char *text)
+static void set_fault(struct engine *engine, int outcome, const char *text,
+		      bool is_of_writing)
 {
+	const struct config_timing *timing = &engine->config->timing;
 	bool is_news;
 
 	mutex_lock(&engine->lock);
 	is_news = engine->remote.outcome != outcome;
 	engine->remote.outcome = outcome;
-	engine->remote.next_probe_ms = clock_mono_ms() + engine->config->timing.probe_ms;
+	engine->remote.is_of_writing = is_of_writing;
+	engine->remote.next_probe_ms =
+		clock_mono_ms() +
+		(is_of_writing ? timing->retry_max_ms : timing->probe_ms);
 	snprintf(engine->remote.text, sizeof(engine->remote.text), "%s",
 		 text ? text : "");
 	mutex_unlock(&engine->lock);
-	hydrator_set_fault(engine->hydrator, outcome ? text : NULL);
+	hydrator_set_fault(engine->hydrator, outcome && !is_of_writing ? text : NULL);
 	if (!is_news)
 		return;
 	if (outcome)
-		log_warning("remote site '%s' stands still: %s",
-			    engine->config->remote_site, text);
+		log_warning("remote site '%s' %s: %s", engine->config->remote_site,
+			    is_of_writing ? "takes nothing" : "stands still", text);
 	else
 		log_info("remote site '%s' is back", engine->config->remote_site);
 	events_emit(&engine->events,
 		    (struct engine_event){ .rel = "",
 					   .what = outcome ? "fault" : "back",
 					   .text = text });
+}
+
+void engine_set_remote_fault(struct engine *engine, int outcome, const char *text)
+{
+	set_fault(engine, outcome, text, false);
+}
+
+void engine_set_upload_fault(struct engine *engine, int outcome, const char *text)
+{
+	set_fault(engine, outcome, text,
+		  outcome == PROVIDER_DENIED || outcome == PROVIDER_FULL);
 }
 
 void engine_call_begin(struct engine *engine, struct call *call)

@@ -22,6 +22,7 @@ struct fault {
 	int outcome; /* 0: none; provider_outcome or negative errno */
 	char text[256];
 	int64_t next_probe_ms; /* monotonic */
+	bool is_of_writing;    /* what is there can be read all the same */
 };
 
 struct engine {
@@ -110,6 +111,9 @@ void engine_wake(struct engine *engine);
 void engine_tell(struct engine *engine, int root, const char *rel,
 		 enum engine_change change);
 void engine_set_remote_fault(struct engine *engine, int outcome, const char *text);
+/* The same where an upload met it: no room, no right to write. Reads and downloads go on; it is tried again after the
+ * longest backoff, since a probe does not tell. */
+void engine_set_upload_fault(struct engine *engine, int outcome, const char *text);
 void engine_call_begin(struct engine *engine, struct call *call);
 void engine_call_end(struct engine *engine, struct call *call);
 bool engine_has_fault(struct engine *engine, struct fault *ret);

@@ -390,7 +390,7 @@ static void failed(struct engine *engine, struct plan *plan, const struct mail *
 	    mail->result == PROVIDER_CHANGED || mail->result == -ECANCELED)
 		return;
 	if (provider_is_site_fault(mail->result)) {
-		engine_set_remote_fault(engine, mail->result, text);
+		engine_set_upload_fault(engine, mail->result, text);
 		return;
 	}
 	log_warning("cannot upload '%s': %s", plan->rel, text);

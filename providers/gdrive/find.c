@@ -66,7 +66,7 @@ int find_by_id(const struct errand *errand, const char *id, struct wire_file *re
 static char *list_target(const struct errand *errand, const char *query, const char *page)
 {
 	_cleanup_(freep) char *corpora = anchor_corpora(errand->root);
-	struct buf target = { 0 };
+	_cleanup_(buf_done) struct buf target = { 0 };
 
 	if (!corpora)
 		return NULL;

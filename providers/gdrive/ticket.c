@@ -47,7 +47,7 @@ char *ticket_format(const struct ticket *token)
 {
 	char source[DIGEST_HEX_SIZE] = "-", state[2 * HASHER_STATE_SIZE + 1];
 	char check[DIGEST_HEX_SIZE];
-	struct buf text = { 0 };
+	_cleanup_(buf_done) struct buf text = { 0 };
 
 	if (token->source.has_sha256)
 		hex_encode(token->source.sha256, DIGEST_SHA256_SIZE, source);
@@ -55,10 +55,8 @@ char *ticket_format(const struct ticket *token)
 	buf_addf(&text, VERSION " %s %s %s %s %" PRId64 " %" PRId64 " %s %s ", token->id,
 		 or_dash(token->parent), or_dash(token->session),
 		 or_dash(token->previous), token->size, token->mtime_ns, source, state);
-	if (text.has_failed || check_of(text.data, text.len, check) < 0) {
-		buf_done(&text);
+	if (text.has_failed || check_of(text.data, text.len, check) < 0)
 		return NULL;
-	}
 	buf_adds(&text, check);
 	return buf_take(&text);
 }

@@ -281,8 +281,12 @@ static int check_rights(const struct store *store)
 {
 	const struct errand *errand = store->errand;
 	struct drive *drive = errand->drive;
+	_cleanup_(freep) char *root = NULL;
 	bool has_no_storage;
+	int r = anchor_find(errand, FRESH_MS, &root);
 
+	if (r != 0)
+		return r;
 	if (!anchor_can_add(errand->root))
 		return errand_say(
 			errand, PROVIDER_DENIED,
@@ -339,10 +343,10 @@ static int send(struct store *store)
 static int run(struct store *store)
 {
 	enum then then = THEN_SEND;
-	int r = find_folder(store);
+	int r = check_rights(store);
 
 	if (r == 0)
-		r = check_rights(store);
+		r = find_folder(store);
 	/* a large one is not sent to learn that the name is taken */
 	if (r == 0 && store->put->size > DELIVER_SMALL)
 		r = look(store, NULL, &then);

@@ -1,0 +1,199 @@
+"""Google Drive as the remote, played by the stand-in server (tests/gdrive): the main job, and what goes wrong."""
+
+import json
+import os
+import sys
+
+import harness
+import pytest
+from harness import read_file, tree, wait_until
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from gdrive.server import Server  # noqa: E402
+
+BOT, ANN = 'bot@stand-in.iam.gserviceaccount.com', 'ann@studio.test'
+SEQUENCE = [f'shots/sh010/publish/render/v001/beauty.{frame}.exr' for frame in range(1001, 1009)]
+
+
+class Drive:
+    """The server, and the world's remote on it."""
+
+    def __init__(self, world, server):
+        self.world, self.server = world, server
+        server.add_user(ANN)
+        self.key = server.write_key(server.add_account(BOT, delegated=True))
+        self.set_role('writer')
+        server.seed.folder('Show/work')
+        world.configure(remote_site='gdrive')
+        self.configure('/Show/work')
+
+    def set_role(self, role):
+        drives = [each for each in self.server.world.drives.values() if each.name == 'Show']
+        members = {ANN: 'organizer', BOT: role}
+        if drives:
+            drives[0].members = members
+        else:
+            self.server.add_drive('Show', members)
+
+    def configure(self, root, **more):
+        site = {'credentials_url': self.key, 'endpoint': self.server.url, 'root': {'work': root}, **more}
+        (self.world.presets / 'gdrive.json').write_text(json.dumps({'gdrive': site}))
+
+    def files(self, top='Show/work'):
+        """Path -> size of what is there; a path that stands for two is a fault."""
+        found = {}
+        for path, entries in self.server.seed.listing(top).items():
+            entries = [entry for entry in entries if not entry['trashed']]
+            assert len(entries) <= 1, f'{len(entries)} at Drive: {path}'
+            found.update({path: entry['size'] for entry in entries if not entry['folder']})
+        return found
+
+    def requests(self, kind, since=0):
+        return [event for event in self.server.journal.since(since, kind)]
+
+    def is_recorded(self, rel):
+        return self.world.is_recorded(rel, 'gdrive')
+
+
+@pytest.fixture
+def drive(world, studio):
+    with Server(seed=1) as server:
+        yield Drive(world, server)
+        # law 10: nothing secret in what anybody wrote
+        said = ''.join(text for _, text in world.logs())
+        for secret in (*server.service.tokens.issued, *server.service.uploads.sessions, 'PRIVATE KEY'):
+            assert str(secret) not in said
+
+
+def test_a_published_sequence_goes_by_drive(world, drive, studio):
+    frames = world.publish(*SEQUENCE, size=300_000)
+    assert drive.files() == dict.fromkeys(SEQUENCE, 300_000)
+    entry = drive.server.seed.listing('Show/work')[SEQUENCE[0]][0]
+    assert world.entry(SEQUENCE[0], 'gdrive')['id'] == entry['id']
+    home = world.site('local_0')
+    home.mount()
+    assert os.listdir(home.mnt / os.path.dirname(SEQUENCE[0])) == sorted(map(os.path.basename, SEQUENCE))
+    for rel, frame in zip(SEQUENCE, frames):
+        there, here = os.stat(studio.root / rel), os.stat(home.mnt / rel)
+        assert (there.st_size, there.st_mtime_ns // 10 ** 6) == (here.st_size, here.st_mtime_ns // 10 ** 6)
+        assert home.read(rel) == frame
+        home.wait_state(rel, 'local')
+        assert home.on_disk(rel) == frame
+
+
+def test_a_large_file_goes_up_and_comes_in_ranges(world, drive, studio):
+    rel, size = 'sim/cache.vdb', 40 << 20
+    harness.write_large(studio.root / rel, size)
+    studio.publish(rel, name='vdb')
+    studio.sync_once()
+    assert drive.files() == {rel: size}
+    assert len(drive.requests('session.chunk')) == 2
+    home = world.site('local_0')
+    home.mount()
+    with open(home.mnt / rel, 'rb') as file:
+        file.seek(30 << 20)
+        assert file.read(1 << 20) == harness.large_block(0, 30)
+    with open(home.mnt / rel, 'rb') as file:
+        for index in range(size >> 20):
+            assert file.read(1 << 20) == harness.large_block(0, index)
+    wait_until(lambda: home.on_disk(rel) == read_file(studio.root / rel), 'it is here whole')
+
+
+def test_a_root_in_my_drive_that_is_shared(world, drive, studio):
+    drive.server.seed.folder(f'{ANN}:Projects')
+    drive.configure('/My Drive/Projects', subject=ANN)
+    world.publish('a/b.exr')
+    assert drive.files(f'{ANN}:Projects') == {'a/b.exr': 1000}
+
+
+def test_an_account_without_storage_says_so_at_once(world, drive, studio):
+    drive.server.seed.folder(f'{ANN}:Projects')
+    drive.server.seed.share(f'{ANN}:Projects', BOT, 'writer')
+    drive.configure('/My Drive/Projects')
+    studio.write('a/b.exr')
+    studio.publish('a/b.exr')
+    result = studio.run('sync', '--once')
+    assert result.code == 8 and 'shared drive' in result.err, result
+    assert not drive.requests('files.create')
+    assert not (world.entry('a/b.exr', 'gdrive') or {}).get('tries')
+
+
+def test_names_that_people_use(world, drive, studio):
+    names = ['with space.exr', ' lead', 'trail ', 'ünïcödé-日本語.exr', "quo'te\".exr", '-dash', '.hidden', 'Makefile',
+             'x' * 200, '%s?&=#+.exr', 'v1.2.3/file.tar.gz']
+    rels = [f'odd/{name}' for name in names]
+    contents = {rel: studio.write(rel) for rel in rels}
+    studio.publish(*rels, name='odd')
+    studio.sync_once()
+    assert drive.files() == {rel: 1000 for rel in rels}
+    home = world.site('local_0')
+    home.mount()
+    assert {rel: home.read(rel) for rel in rels} == contents
+
+
+def test_what_is_there_already_is_recorded_not_sent(world, drive, studio):
+    data = studio.write('a/b.exr', size=200_000)
+    drive.server.seed.file('Show/work/a/b.exr', data)
+    studio.publish('a/b.exr')
+    studio.sync_once()
+    assert drive.is_recorded('a/b.exr') and drive.files() == {'a/b.exr': 200_000}
+    assert not drive.requests('files.create')
+
+
+# Faults of the whole site: nothing is harmed, no try is counted, and the exit code tells
+
+def revoke_key(drive):
+    drive.server.service.tokens.accounts[BOT].is_disabled = True
+    drive.server.service.tokens.revoke_all()
+
+
+def make_viewer(drive):
+    drive.set_role('reader')
+
+
+def rename_drive(drive):
+    next(each for each in drive.server.world.drives.values() if each.name == 'Show').name = 'Other'
+
+
+def trash_root(drive):
+    drive.server.seed.find('Show/work').trashed_at = drive.server.world.now()
+
+
+def fill_storage(drive):
+    drive.server.faults.add({'match': {'kind': ['files.create.multipart', 'files.create.resumable']}, 'times': 0,
+                             'do': {'reason': 'storageQuotaExceeded'}})
+
+
+@pytest.mark.parametrize('break_it, code, words', [
+    (revoke_key, 7, 'is the key'),
+    (make_viewer, 7, 'may only read'),
+    (rename_drive, 1, 'no shared drive'),
+    (trash_root, 1, 'root'),
+    (fill_storage, 8, 'storage'),
+])
+def test_a_fault_of_the_whole_site(world, drive, studio, break_it, code, words):
+    world.publish('a/before.exr')
+    studio.write('a/after.exr')
+    studio.publish('a/after.exr')
+    before = drive.files() if break_it is not rename_drive else None
+    break_it(drive)
+    result = studio.run('sync', '--once')
+    assert result.code == code and words in result.err and result.err.count('\n') <= 3, result
+    entry = world.entry('a/after.exr', 'gdrive') or {}
+    assert 'created_dt' not in entry and not entry.get('tries') and not entry.get('error')
+    if before and break_it is not trash_root:
+        assert drive.files() == before
+
+
+def test_with_viewer_rights_the_site_is_read(world, drive, studio):
+    data = world.publish('a/b.exr', size=100_000)
+    drive.set_role('reader')
+    home = world.site('local_0')
+    home.mount()
+    home.write('a/c.exr')
+    home.publish('a/c.exr')
+    wait_until(lambda: 'may only read' in home.daemons[0].read_log(), 'it says that it can only read')
+    assert home.read('a/b.exr') == data
+    home.wait_state('a/b.exr', 'local')
+    assert drive.files() == {'a/b.exr': 100_000} and tree(home.mnt / 'a') == ['b.exr', 'c.exr']
