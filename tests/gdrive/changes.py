@@ -2,8 +2,6 @@
 The changes feeds: one per user, one per shared drive. Each file stands in them once, where it changed last.
 """
 
-from itertools import takewhile
-
 from . import listing, mask, refusal, resource
 from .resource import stamp
 
@@ -31,19 +29,22 @@ def start(call):
 
 def since(call, token, drive_id):
     """(sequence, id, time, entry or None) of what this feed shows, oldest first."""
-    world, user = call.world, call.user
+    world, user, seen = call.world, call.user, set()
     with_drives = (call.flag('includeItemsFromAllDrives') or call.flag('includeTeamDriveItems')) and call.knows_drives
-    newest = takewhile(lambda item: item[1][0] >= token, reversed(world.changes.items()))
-    for file_id, (sequence, at, seen) in reversed(list(newest)):
-        entry = world.entries.get(file_id)
-        readers, in_drive = (None, entry.drive) if entry else seen
-        if drive_id and in_drive != drive_id or not drive_id and in_drive and not with_drives:
+    with_removed, found = call.flag('includeRemoved', True), []
+    for (file_id, in_drive), (sequence, at, readers) in reversed(world.changes.items()):
+        if sequence < token:
+            break
+        if in_drive != drive_id if drive_id else in_drive and not with_drives:
             continue
-        if entry and world.role(user, entry):
-            yield sequence, file_id, at, entry
-        elif call.flag('includeRemoved', True) and (readers is None or user.email in readers) \
-                and (readers or file_id in world.lost_sight.get(user.email, ())):
-            yield sequence, file_id, at, None
+        entry = world.entries.get(file_id)
+        is_there = entry is not None and entry.drive == in_drive and world.role(user, entry)
+        saw = user.email in readers if readers is not None else file_id in world.lost_sight.get(user.email, ())
+        # A feed of everything shows a file once, where it is now.
+        if file_id not in seen and (is_there or saw and with_removed):
+            seen.add(file_id)
+            found.append((sequence, file_id, at, entry if is_there else None))
+    return found[::-1]
 
 
 def list_changes(call):
@@ -56,7 +57,7 @@ def list_changes(call):
     drive_id = check_drive(call)
     size = min(call.number('pageSize', 100, 1, 1000), call.settings.page_cap)
     size = min(size, call.faults.get('short_page', size))
-    found = list(since(call, int(token), drive_id))
+    found = since(call, int(token), drive_id)
     answer = {'kind': 'drive#changeList', 'changes': [shown(call, *each, tree) for each in found[:size]]}
     if len(found) > size:
         answer['nextPageToken'] = str(found[size][0])

@@ -17,6 +17,10 @@ MAGIC = b'PATTERN\0'
 HEADER = struct.Struct('>8sQQQ')  # magic, seed, size of the file, number of the block
 
 
+def new_hashes():
+    return [hashlib.md5(), hashlib.sha1(), hashlib.sha256()]
+
+
 class Digests:
     """The three checksums of some bytes, as hex."""
 
@@ -25,7 +29,7 @@ class Digests:
 
     @classmethod
     def of(cls, pieces):
-        hashes = [hashlib.md5(), hashlib.sha1(), hashlib.sha256()]
+        hashes = new_hashes()
         for piece in pieces:
             for each in hashes:
                 each.update(piece)
@@ -91,6 +95,7 @@ class Pattern(Content):
     """Blocks of 1 MiB: 32 bytes that tell seed, size and block number, then bytes that the seed alone tells."""
 
     BASES = {}  # seed -> the block's bytes behind its header
+    KNOWN = {}  # (seed, size) -> Digests
 
     def __init__(self, size, seed=1, digests=None):
         self.size, self.seed, self._digests = size, seed, digests
@@ -115,10 +120,10 @@ class Pattern(Content):
     @property
     def digests(self):
         if self._digests is None:
-            if self.size <= HASH_UP_TO:
-                self._digests = Digests.of(self.pieces())
-            else:
-                self._digests = Digests.made_up((self.seed, self.size))
+            key = self.seed, self.size
+            if key not in self.KNOWN:
+                self.KNOWN[key] = Digests.of(self.pieces()) if self.size <= HASH_UP_TO else Digests.made_up(key)
+            self._digests = self.KNOWN[key]
         return self._digests
 
 
@@ -127,17 +132,16 @@ class Sink:
 
     def __init__(self):
         self.size = 0
-        self.hashes = [hashlib.md5(), hashlib.sha1(), hashlib.sha256()]
+        self.hashes = new_hashes()
         self.head = bytearray()  # bytes while they are few
         self.file = None
         self.pattern = None
 
     def write(self, data):
+        if self.pattern and not self._continues(data):
+            self._leave_pattern()
         for each in self.hashes:
             each.update(data)
-        if self.pattern and not self._continues(data):
-            self._spill(self.pattern.pieces(0, self.size))
-            self.pattern = None
         if self.pattern is None:
             self._keep(data)
         self.size += len(data)
@@ -156,7 +160,19 @@ class Sink:
         self.pattern = self._recognise()
         if self.pattern is None:
             self._spill([self.head])
+        elif (self.pattern.seed, self.pattern.size) in Pattern.KNOWN:
+            self.hashes = []  # hashing is what an upload costs
         self.head = bytearray()
+
+    def _leave_pattern(self):
+        """What came so far was the beginning of a pattern, and is not any more."""
+        pattern, self.pattern = self.pattern, None
+        if not self.hashes:
+            self.hashes = new_hashes()
+            for piece in pattern.pieces(0, self.size):
+                for each in self.hashes:
+                    each.update(piece)
+        self._spill(pattern.pieces(0, self.size))
 
     def _recognise(self):
         magic, seed, size, number = HEADER.unpack_from(self.head)
@@ -172,12 +188,17 @@ class Sink:
             self.file.write(piece)
 
     def finish(self):
-        digests = Digests(*(each.hexdigest() for each in self.hashes))
         if self.pattern and self.pattern.size == self.size:
-            return Pattern(self.size, self.pattern.seed, digests)
+            if self.hashes:
+                Pattern.KNOWN[(self.pattern.seed, self.size)] = self._digests()
+            return self.pattern
         if self.pattern:
-            self._spill(self.pattern.pieces(0, self.size))
+            self._leave_pattern()
+        digests = self._digests()
         if self.file:
             self.file.flush()
             return Disk(self.file, self.size, digests)
         return Bytes(bytes(self.head))
+
+    def _digests(self):
+        return Digests(*(each.hexdigest() for each in self.hashes))

@@ -125,12 +125,12 @@ def users(front, request, body):
 
 
 def drives(front, request, body):
-    """{"name", "members": {email: role}}; an existing drive gets the members."""
+    """{"name", "members": {email: role}, "rename"}; an existing drive gets the members and the new name."""
     world = front.service.world
     with world.lock:
         drive = next((each for each in world.drives.values() if each.name == body['name']), None)
         drive = drive or world.add_drive(body['name'], body['members'])
-        drive.members = dict(body['members'])
+        drive.members = dict(body.get('members', drive.members))
         drive.name = body.get('rename', drive.name)
         return {'id': drive.id}
 

@@ -52,7 +52,7 @@ def get(call):
 
 def list_drives(call):
     tree = listing.fields(call, LIST, {'kind': {}, 'nextPageToken': {}, 'drives': {'kind': {}, 'id': {}, 'name': {}}})
-    size = call.number('pageSize', 10, 1, 100)
+    size = call.number('pageSize', 10, 1, 100, is_strict=True)
     text = call.params.get('q')
     wanted = None
     if text:

@@ -5,7 +5,7 @@ Bytes arrive through uploads.py and leave through media.py; lists are in listing
 
 from . import query, refusal, resource
 from .content import Bytes
-from .tree import FOLDER, GOOGLE, ROLES, SHORTCUT, Entry, Revision
+from .tree import FOLDER, GOOGLE, SHORTCUT, Entry, Revision
 
 EMPTY = Bytes(b'')
 COPY_LIMIT = 750 * 10 ** 9
@@ -90,6 +90,8 @@ def check_new(call, body, mime, size):
     parent = parent_for(call, body)
     new_id(call, body, mime)
     check_properties(body)
+    for name in ('createdTime', 'modifiedTime'):
+        when(body, name, None)
     owner = None if parent.drive else call.user.email
     if size is not None:
         call.meter.check_day(call.user)
@@ -290,16 +292,17 @@ def trash(call, entry, is_trashed):
 def copy(call, body):
     source = call.entry()
     body = resource.new_metadata(body)
-    may(call, source, 'canCopy')
     if source.is_folder:
         raise refusal.Refusal(403, 'cannotCopyFile', 'This file cannot be copied by the user.')
+    may(call, source, 'canCopy')
     size = source.content.size if source.content else None
     if size is not None and size > COPY_LIMIT:
         raise refusal.Refusal(403, 'cannotCopyFile', 'This file is too large to copy.')
     if 'abusive' in source.flags:
         raise refusal.common('cannotDownloadAbusiveFile')
-    body.setdefault('parents', [source.parent] if call.world.role(call.user, call.world.entries[source.parent])
-                    and ROLES.index(call.world.role(call.user, call.world.entries[source.parent])) >= 2 else ['root'])
+    above = call.world.entries[source.parent]
+    is_open = resource.capabilities(above, call.world, call.user)['canAddChildren']
+    body.setdefault('parents', [above.id if is_open else 'root'])
     body.setdefault('name', f'Copy of {source.name}' if source.mime.startswith(GOOGLE) else source.name)
     # Files with content keep their date unless the caller gives one; the copy's own is the creation.
     if source.content:
@@ -327,7 +330,7 @@ def empty_trash(call):
 
 
 def generate_ids(call):
-    count = call.number('count', 10, 1, 1000)
+    count = call.number('count', 10, 1, 1000, is_strict=True)
     kind, space = call.params.get('type', 'files'), call.params.get('space', 'drive')
     if kind not in ('files', 'shortcuts'):
         raise refusal.invalid_parameter('type', f'Invalid value: {kind}')

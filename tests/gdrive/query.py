@@ -4,12 +4,13 @@ from left to right. What the service refuses (unknown fields, operators that a f
 """
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from . import refusal
 
 TOKEN = re.compile(r"""\s*(?:(?P<string>'(?:\\.|[^'\\])*')|(?P<op><=|>=|!=|=|<|>)|(?P<punct>[(){}])
                            |(?P<word>[A-Za-z]\w*))""", re.VERBOSE | re.DOTALL)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 EQUALS, ORDER = ('=', '!='), ('<=', '<', '=', '!=', '>', '>=')
 # Field -> operators and the type of its value. Fields before `in` and `has` are handled by their words.
 FIELDS = {
@@ -117,7 +118,7 @@ def parse_time(text):
         raise bad() from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
-    return round(moment.timestamp() * 1000)
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 class Parser:

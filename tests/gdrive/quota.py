@@ -1,40 +1,57 @@
 """
-Meters of what each identity uses: quota units a minute, writes a second, bytes a day. They always count; they refuse
-only where Settings has a limit.
+Meters of what each identity uses: quota units a minute, writes a second, bytes in 24 hours. They always count; they
+refuse only where Settings has a limit.
 """
 
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 
 from . import refusal
 
 UNITS = {'list': 100, 'get': 5, 'media': 200, 'edit': 50, 'other': 5, 'none': 0}
+DAY = 86_400
+
+
+class Window:
+    """How much there was in the last so many seconds."""
+
+    def __init__(self, seconds):
+        self.seconds, self.parts, self.sum = seconds, deque(), 0
+
+    def total(self, now):
+        while self.parts and self.parts[0][0] <= now - self.seconds:
+            self.sum -= self.parts.popleft()[1]
+        return self.sum
+
+    def add(self, now, amount):
+        self.parts.append((now, amount))
+        self.sum += amount
 
 
 class Meter:
+    """SETTINGS is a function, since they are replaced as a whole."""
+
     def __init__(self, world, settings):
         self.world, self.settings = world, settings
         self.lock = threading.Lock()
-        self.total = defaultdict(int)         # email -> units ever
-        self.minutes = {}                     # (whom, minute) -> units
-        self.days = defaultdict(int)          # (email, day) -> bytes
-        self.buckets = {}                     # email -> (writes left, at)
-        self.refused = defaultdict(int)       # limit -> how often
+        self.total = defaultdict(int)                    # email -> units ever
+        self.minutes = defaultdict(lambda: Window(60))   # email or project -> units
+        self.days = defaultdict(lambda: Window(DAY))     # email -> bytes
+        self.buckets = {}                                # email -> (writes left, at)
+        self.refused = defaultdict(int)                  # limit -> how often
 
     def spend(self, user, kind):
         """Counts one request; refuses it where the minute or the second is used up."""
         units, settings, now = UNITS[kind], self.settings(), self.world.now() / 1000
-        minute = int(now // 60)
         with self.lock:
             self.total[user.email] += units
             for whom, limit in ((user.email, settings.units_per_minute_user),
                                 (f'project {user.project}', settings.units_per_minute_project)):
-                used = self.minutes.get((whom, minute), 0) + units
+                window = self.minutes[whom]
+                used = window.total(now) + units
                 if limit is not None and used > limit:
                     self._refuse('units', settings)
-                self.minutes[(whom, minute)] = used
-            if len(self.minutes) > 1000:
-                self.minutes = {key: used for key, used in self.minutes.items() if key[1] >= minute - 1}
+                window.add(now, units)
             if kind == 'edit' and settings.writes_per_second is not None:
                 self._take_write(user, now, settings)
 
@@ -52,22 +69,21 @@ class Meter:
         message = 'User Rate Limit Exceeded' if limit == 'writes' else None
         raise refusal.Refusal(settings.throttle_status, reason, message, retry_after=settings.retry_after)
 
-    def _day(self, user):
-        return user.email, int(self.world.now() // 86_400_000)
-
     def check_day(self, user):
         """Refuses an upload or copy that begins beyond the line; the one that crosses it still completes."""
         settings = self.settings()
         with self.lock:
-            if settings.bytes_per_day is not None and self.days[self._day(user)] >= settings.bytes_per_day:
+            used = self.days[user.email].total(self.world.now() / 1000)
+            if settings.bytes_per_day is not None and used >= settings.bytes_per_day:
                 self.refused['day'] += 1
                 raise refusal.Refusal(403, 'userRateLimitExceeded', settings.bytes_per_day_message)
 
     def count_day(self, user, size):
         with self.lock:
-            self.days[self._day(user)] += size
+            self.days[user.email].add(self.world.now() / 1000, size)
 
     def report(self):
         with self.lock:
-            days = {f'{email} {day}': size for (email, day), size in self.days.items()}
-            return {'units': dict(self.total), 'bytes_per_day': days, 'refused': dict(self.refused)}
+            now = self.world.now() / 1000
+            return {'units': dict(self.total), 'refused': dict(self.refused),
+                    'bytes_per_day': {email: window.total(now) for email, window in self.days.items()}}

@@ -26,7 +26,7 @@ def with_body(method):
     """A handler whose method takes the JSON of the body, under the lock, and gives an entry."""
     def handle(call):
         tree = resource.file_tree(call.params)
-        body = uploads.parse_json(call.request.body.read(JSON_LIMIT))
+        body = uploads.parse_json(call.request.body.read(JSON_LIMIT), call.request.headers.get('content-type'))
         with call.world.lock:
             return show(call, method(call, body), tree)
     return handle
@@ -149,6 +149,8 @@ def answer(service, route, args, request):
     try:
         if route is None:
             raise refusal.Refusal(404, 'notFound', 'Not Found')
+        if request.lacks_length:
+            return Response.text(411, 'Length Required')
         if route.kind.startswith('session'):
             return service.uploads.handle(request, request.query['upload_id'])
         if route.kind == 'token':

@@ -61,13 +61,14 @@ class Call:
             raise refusal.invalid_parameter(name, f"Invalid boolean value: '{value}'. Allowed values: [true, false]")
         return value.lower() in ('true', '1')
 
-    def number(self, name, default, low, high):
+    def number(self, name, default, low, high, is_strict=False):
+        """What is above HIGH is cut, unless the method is strict."""
         value = self.params.get(name)
         if value is None:
             return default
         if not value.lstrip('-').isdigit():
             raise refusal.invalid_parameter(name, f"Invalid unsigned integer value: '{value}'.")
-        if int(value) < low:
+        if int(value) < low or (is_strict and int(value) > high):
             raise refusal.Refusal(400, 'invalidParameter', f"Invalid value '{value}'. Values must be within the range: "
                                                            f'[{low}, {high}]', name)
         return min(int(value), high)

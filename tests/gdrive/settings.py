@@ -17,7 +17,7 @@ class Settings:
     retry_after: int | None = None               # seconds, told with quota refusals
     throttle_status: int = 403                   # or 429
     throttle_reason: str = 'userRateLimitExceeded'
-    bytes_per_day: int | None = 750 * 10 ** 9    # uploaded and copied, per user
+    bytes_per_day: int | None = 750 * 10 ** 9    # uploaded and copied in 24 hours, per user
     bytes_per_day_message: str = 'User rate limit exceeded.'  # or 'User Rate Limit Exceeded', as was also seen
     drive_items: int = 500_000                   # of a shared drive, trash included
     folder_items: int = 500_000                  # of a folder, My Drive's root excepted

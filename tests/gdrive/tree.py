@@ -109,7 +109,7 @@ class World:
         self.children = {}      # folder id -> dict of child ids, in the order they came
         self.issued = set()     # ids by generateIds, not used yet
         self.gone = set()       # ids that were used and deleted
-        self.changes = {}       # file id -> (sequence, milliseconds, who saw it or None), oldest first
+        self.changes = {}       # (file id, drive id) -> (sequence, milliseconds, who saw it or None), oldest first
         self.lost_sight = {}    # email -> ids of files that are not shared with that user any more
         self.sequence = 100
 
@@ -163,13 +163,18 @@ class World:
         self.issued.discard(entry.id)
 
     def move(self, entry, parent):
+        whole = list(self.subtree(entry)) if entry.drive != parent.drive else []
+        for each in whole:
+            self.note(each, removed=True)
         self.children[entry.parent].pop(entry.id)
         entry.parent = parent.id
         self.children.setdefault(parent.id, {})[entry.id] = None
-        if entry.drive != parent.drive:
-            for each in self.subtree(entry):
-                each.drive = parent.drive
-                each.owner = None if parent.drive else parent.owner
+        for each in whole:
+            self.count_storage(each, -1)
+            each.drive, each.owner = parent.drive, None if parent.drive else parent.owner
+            each.permissions = {} if parent.drive else {parent.owner: 'owner'}
+            self.count_storage(each, 1)
+            self.note(each)
 
     def remove(self, entry):
         """The entry and all below it, for good."""
@@ -242,11 +247,12 @@ class World:
     # Changes
 
     def note(self, entry, removed=False):
-        """Puts ENTRY at the end of the change feeds: one place per file."""
+        """Puts ENTRY at the end of its drive's feed, where a file has one place. REMOVED: it is about to be gone from
+        there."""
         self.sequence += 1
-        self.changes.pop(entry.id, None)
-        seen = (self.readers(entry), entry.drive) if removed else None
-        self.changes[entry.id] = (self.sequence, self.now(), seen)
+        key = entry.id, entry.drive
+        self.changes.pop(key, None)
+        self.changes[key] = (self.sequence, self.now(), self.readers(entry) if removed else None)
 
     def unshare(self, entry, email):
         """Takes a role away; who loses sight of files by that sees them as removed."""

@@ -21,9 +21,11 @@ MULTIPART_LIMIT = 256 << 20
 LARGEST = 5 << 40
 
 
-def parse_json(data):
+def parse_json(data, content_type='application/json'):
     if not data.strip():
         return {}
+    if not (content_type or '').lower().startswith('application/json'):
+        raise refusal.Refusal(400, 'badContent', f'Unsupported content with type: {content_type}')
     try:
         return json.loads(data)
     except ValueError:
@@ -123,7 +125,8 @@ class Uploads:
 
     def start(self, call):
         """The answer to the request that opens a session."""
-        body = resource.new_metadata(parse_json(call.request.body.read(METADATA_LIMIT)))
+        body = resource.new_metadata(parse_json(call.request.body.read(METADATA_LIMIT),
+                                                    call.request.headers.get('content-type')))
         headers = call.request.headers
         mime = headers.get('x-upload-content-type') or 'application/octet-stream'
         total = headers.get('x-upload-content-length')
@@ -163,7 +166,7 @@ class Uploads:
         """Forgets one session or all that are open, as a server that went down does; how many."""
         with self.lock:
             some = [each for each in self.sessions.values()
-                    if each.entry_id is None and session_id in (None, each.id)]
+                    if each.entry_id is None and not each.lost and session_id in (None, each.id)]
         for session in some:
             session.lost = status
         return len(some)

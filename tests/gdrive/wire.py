@@ -209,6 +209,8 @@ class Request:
         self.origin = f'{peer.scheme}://{self.host}'
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.fault, self.fault_numbers = {}, []
+        self.lacks_length = method in ('POST', 'PUT', 'PATCH') and not {'content-length',
+                                                                        'transfer-encoding'} & set(headers)
         chunked = headers.get('transfer-encoding', '').lower() == 'chunked'
         length = None if chunked else int(headers.get('content-length') or 0)
         self.body = Body(peer, length, headers.get('expect', '').lower() == '100-continue')
