@@ -22,7 +22,7 @@ static void set_reachable(struct engine *engine, int r, const char *text)
 	was_reachable = engine->is_store_reachable;
 	engine->is_store_reachable = r == 0;
 	engine->store_errno = r;
-	snprintf(engine->store_error, sizeof(engine->store_error), "%s", text);
+	str_cut(engine->store_error, sizeof(engine->store_error), text);
 	cond_broadcast(&engine->changed);
 	mutex_unlock(&engine->lock);
 	if (was_reachable && r < 0)

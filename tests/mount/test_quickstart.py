@@ -84,3 +84,12 @@ def test_a_folder_that_it_did_not_make_is_left_alone(quickstart):
     assert harness.read_file(quickstart.demo / 'precious') == b'mine'
     os.unlink(quickstart.demo / 'precious')
     os.rmdir(quickstart.demo)
+
+
+def test_the_program_is_where_readers_are_sent(world):
+    """The demo above is given its program; without that, it and the README name where the build puts one."""
+    built = pathlib.Path(harness.SITEFS)
+    build = next(folder for folder in built.parents if (folder / 'build.ninja').exists())
+    program = f'build/release/{built.relative_to(build)}'
+    assert f'program=$top/{program}' in QUICKSTART.read_text()
+    assert f'{program} mount' in (QUICKSTART.parents[1] / 'README.md').read_text()
