@@ -69,6 +69,7 @@ int feed_open(struct engine *engine)
 		feed_lost(engine, r, error_text(&error, r));
 		return r;
 	}
+	engine->store->poll_ms = engine->config->loop_delay_ms;
 	set_wakeable(engine, engine->store);
 	set_reachable(engine, 0, "");
 	return 0;

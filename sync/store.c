@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sync/store_mongo.h"
 #include "sync/store_sqlite.h"
 
 #define SQLITE "sqlite:"
@@ -29,8 +30,9 @@ int store_open(const char *uri, const char *database, bool must_exist, struct st
 		return store_sqlite_open(uri + strlen(SQLITE), must_exist, ret, error);
 	/* mongodb://, mongodb+srv://: not repeated, it may hold a password. */
 	if (strncmp(uri, MONGODB, strlen(MONGODB)) == 0)
-		return error_set(error, -EOPNOTSUPP,
-				 "this build has no mongodb store; use sqlite:PATH");
-	return error_set(error, -EINVAL,
-			 "the store's URI is of no kind that is known; use sqlite:PATH");
+		return store_mongo_open(uri, database, ret, error);
+	return error_set(
+		error, -EINVAL,
+		"the store's URI is of no kind that is known; use mongodb://HOST/ "
+		"or sqlite:PATH");
 }

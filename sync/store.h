@@ -1,6 +1,6 @@
 /*
- * Port to the studio's database: our own operations, not a query language. Implementations: the
- * embedded SQLite store (sync/store_sqlite); MongoDB later. One contract table
+ * Port to the studio's database: our own operations, not a query language. Implementations: MongoDB
+ * (sync/store_mongo) and the embedded SQLite store (sync/store_sqlite). One contract table
  * (tests/contract/store) holds both to the same results.
  *
  * A store handle belongs to one thread at a time, except wake() (any thread). Calls block. Result
@@ -123,7 +123,8 @@ struct store_ops {
 	int (*load_truth)(struct store *store, const char *project, const char *key,
 			  struct truth *ret);
 	/* Waits until TIMEOUT_MS (0: only look; -1: for ever) for events after *token, gives them to FN
-	 * and replaces *token (allocated). STORE_QUIET, STORE_TOKEN_LOST; after a non-zero result of
+	 * and replaces *token (allocated). The first look after a token of before finds all that happened
+	 * until then; later ones what has come, within a second, or where there is no feed poll_ms. STORE_QUIET, STORE_TOKEN_LOST; after a non-zero result of
 	 * FN *token stands as it was. */
 	int (*watch)(struct store *store, char **token, int64_t timeout_ms,
 		     store_event_fn *fn, void *context);
@@ -155,20 +156,24 @@ struct store_ops {
 		    const char *parent, const char *name, struct buf *ret);
 	/* Leases of this host: taken for KEY ("upload:SITE:PROJECT:{root}/a/b") by this process. 0: taken or
 	 * already ours; STORE_CONFLICT: a living process holds it. Released (STORE_GONE: it was not ours), or
-	 * void with the process (embedded: boot, pid and start time). */
+	 * void with the process (boot, pid and start time; on another host: its beat stands still). */
 	int (*lease)(struct store *store, const char *key);
 	int (*release)(struct store *store, const char *key);
 	void (*free)(struct store *store);
 };
 
+/* How often a database without a change feed is looked at, unless its opener says otherwise. */
+#define STORE_POLL_MS 60000
+
 struct store {
 	const struct store_ops *ops;
+	int64_t poll_ms; /* watch() where there is no change feed; 0: each call looks */
 };
 
 /*
- * Opens "sqlite:PATH" (created where missing unless MUST_EXIST). -ENOENT; -EMEDIUMTYPE where the file
- * is no store of ours, or too damaged to be known as one; -EREMOTE on a network file system; -EOPNOTSUPP "this build has no ..." for
- * mongodb.
+ * Opens "sqlite:PATH" (created where missing unless MUST_EXIST) or "mongodb://..." (DATABASE there, and one of ours beside
+ * it). -ENOENT; -EMEDIUMTYPE where the file is no store of ours, or too damaged to be known as one; -EREMOTE on a network
+ * file system; -EHOSTUNREACH, -ETIMEDOUT, -EACCES of a server.
  */
 int store_open(const char *uri, const char *database, bool must_exist, struct store **ret,
 	       struct error *error);

@@ -14,6 +14,7 @@
 #include "sync/base/buf.h"
 #include "sync/base/db.h"
 #include "sync/store.h"
+#include "sync/store_owner.h"
 
 #define STORE_ID_SIZE 33 /* 32 hex digits and a NUL */
 
@@ -31,11 +32,7 @@ struct store_sqlite {
 	int64_t look_until; /* monotonic ms: until then watch() looks by itself, see there */
 	int64_t look_ms;    /* at this interval */
 
-	struct {
-		int64_t pid; /* 0: not read yet */
-		int64_t start;
-		char boot[64];
-	} self; /* the holder of our leases */
+	struct store_owner self; /* the holder of our leases */
 };
 
 /* The port's operations, by file. */

@@ -193,45 +193,6 @@ static int write_truth(struct store_sqlite *s, int64_t k, const struct truth *tr
 	return r;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-/* Takes over what OLD lacks; *ret_changed tells whether that was anything. */
-static int complete(struct truth *old, const struct truth *truth, bool replace,
-		    bool *ret_changed)
-{
-	bool is_changed = false;
-	int r = 0;
-
-	if (truth->digest.has_sha256 && !old->digest.has_sha256) {
-		memcpy(old->digest.sha256, truth->digest.sha256,
-		       sizeof(old->digest.sha256));
-		old->digest.has_sha256 = is_changed = true;
-	}
-	if (truth->digest.has_md5 && !old->digest.has_md5) {
-		memcpy(old->digest.md5, truth->digest.md5, sizeof(old->digest.md5));
-		old->digest.has_md5 = is_changed = true;
-	}
-	if (truth->mtime_ns != old->mtime_ns && replace) {
-		old->mtime_ns = truth->mtime_ns;
-		is_changed = true;
-	}
-	for (size_t i = 0; r == 0 && i < truth->n_remotes; i++) {
-		const struct truth_remote *remote = &truth->remotes[i];
-		const struct truth_remote *known = truth_find_remote(old, remote->site);
-
-		if (known && same_text(known->id, remote->id) &&
-		    same_text(known->revision, remote->revision))
-			continue;
-		is_changed = true;
-		r = truth_set_remote(old, remote->site, remote->id, remote->revision);
-	}
-	*ret_changed = is_changed;
-	return r;
-}
-
 static int put(struct store_sqlite *s, void *context)
 {
 	const struct put_call *call = context;
@@ -247,7 +208,7 @@ static int put(struct store_sqlite *s, void *context)
 		return write_truth(s, 0, call->truth);
 	if (!truth_same_bytes(&old, call->truth))
 		return call->replace ? write_truth(s, k, call->truth) : STORE_CONFLICT;
-	r = complete(&old, call->truth, call->replace, &is_changed);
+	r = truth_complete(&old, call->truth, call->replace, &is_changed);
 	return r == 0 && is_changed ? write_truth(s, k, &old) : r;
 }
 

@@ -104,3 +104,41 @@ bool truth_same_bytes(const struct truth *a, const struct truth *b)
 {
 	return a->size == b->size && !digest_differs(&a->digest, &b->digest);
 }
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+int truth_complete(struct truth *old, const struct truth *truth, bool replace,
+		   bool *ret_changed)
+{
+	bool is_changed = false;
+	int r = 0;
+
+	if (truth->digest.has_sha256 && !old->digest.has_sha256) {
+		memcpy(old->digest.sha256, truth->digest.sha256,
+		       sizeof(old->digest.sha256));
+		old->digest.has_sha256 = is_changed = true;
+	}
+	if (truth->digest.has_md5 && !old->digest.has_md5) {
+		memcpy(old->digest.md5, truth->digest.md5, sizeof(old->digest.md5));
+		old->digest.has_md5 = is_changed = true;
+	}
+	if (truth->mtime_ns != old->mtime_ns && replace) {
+		old->mtime_ns = truth->mtime_ns;
+		is_changed = true;
+	}
+	for (size_t i = 0; r == 0 && i < truth->n_remotes; i++) {
+		const struct truth_remote *remote = &truth->remotes[i];
+		const struct truth_remote *known = truth_find_remote(old, remote->site);
+
+		if (known && same_text(known->id, remote->id) &&
+		    same_text(known->revision, remote->revision))
+			continue;
+		is_changed = true;
+		r = truth_set_remote(old, remote->site, remote->id, remote->revision);
+	}
+	*ret_changed = is_changed;
+	return r;
+}

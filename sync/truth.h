@@ -34,3 +34,7 @@ int truth_set_remote(struct truth *truth, const char *site, const char *id,
 		     const char *revision);
 /* Same size and no digest that differs. */
 bool truth_same_bytes(const struct truth *a, const struct truth *b);
+/* OLD says the same bytes: it takes over what it lacks of TRUTH, and where REPLACE the mtime; *ret_changed
+ * tells whether that was anything. 0 or -ENOMEM. */
+int truth_complete(struct truth *old, const struct truth *truth, bool replace,
+		   bool *ret_changed);

@@ -23,7 +23,8 @@ LAYERS = {
 # Library header -> the files that may know it.
 LIBRARIES = {
     r'(fuse|cuse)': r'fs/|tests/',
-    r'(bson|mongoc)': r'sync/(doc|bson|dump|store|publish)[^/]*$|tests/',
+    r'bson': r'sync/(doc|bson|dump|store|publish)[^/]*$|tests/',
+    r'mongoc': r'sync/store_mongo[^/]*$|tests/',
     r'cjson/': r'(sync|providers|providers/[^/]+|tools)/(json|wire)[^/]*$|tests/',
     r'sqlite3': r'sync/base/db\.c$|tests/',
     r'curl/': r'providers/http\.|tests/',

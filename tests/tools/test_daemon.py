@@ -320,7 +320,7 @@ def test_refused_before_it_starts(world, verb):
         return result.err
 
     assert 'sitefs init' in refused('--store', f'sqlite:{world.path}/none.sqlite')
-    assert 'this build has no' in refused('--store', 'mongodb://localhost')
+    assert 'none of MongoDB' in refused('--store', 'mongodb://u:pw@/')
     (world.path / 'studio/gdrive.json').write_text(json.dumps({'gdrive': {'root': {'work': '/My Drive/work'}}}))
     assert 'credentials_url' in refused(env={'SITEFS_REMOTE_SITE': 'gdrive'})
 

@@ -1,6 +1,6 @@
 /*
  * The contract of the store port: contract-store [URI]. Without a URI: a new sqlite store in a
- * temporary folder. The table and the stories know no implementation.
+ * temporary folder. The table and the stories know no implementation; each has more stories of its own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -108,7 +108,7 @@ static void run_once(const struct store_case *c, const char *project, bool is_fi
 			 : run_edit(c, project, is_first);
 	assert_int_equal(r, c->want);
 	assert_document(project, CASE_REPRE, after);
-	events = stage_events(&token, project, 0);
+	events = stage_events(&token, project);
 	assert_string_equal(events, is_changed ? "doc " CASE_REPRE ";" : "");
 }
 
@@ -162,6 +162,9 @@ int main(int argc, char **argv)
 	if (stage.hand == &hand_sqlite)
 		n += _cmocka_run_group_tests("store: sqlite", sqlite_stories,
 					     n_sqlite_stories, NULL, NULL);
+	if (stage.hand == &hand_mongo)
+		n += _cmocka_run_group_tests("store: mongodb", mongo_stories,
+					     n_mongo_stories, NULL, NULL);
 	stage_close();
 	return n != 0;
 }

@@ -17,7 +17,7 @@
 
 struct stage stage;
 
-static const struct hand *const hands[] = { &hand_sqlite };
+static const struct hand *const hands[] = { &hand_sqlite, &hand_mongo };
 
 const struct hand *hand_of(const char *uri)
 {
@@ -46,6 +46,8 @@ int stage_open(const char *uri)
 	r = store_open(stage.uri, "avalon", false, &stage.store, &error);
 	if (r < 0)
 		print_error("%s\n", error_text(&error, r));
+	else
+		stage.store->poll_ms = 0;
 	return r;
 }
 
@@ -67,12 +69,24 @@ void stage_close(void)
 	stage = (struct stage){ 0 };
 }
 
+void stage_need(bool has_it, const char *what)
+{
+	if (has_it)
+		return;
+	print_message("left out: %s\n", what);
+	skip();
+}
+
 void stage_need_hand(void)
 {
-	if (stage.hand)
-		return;
-	print_message("left out: no other hand for this kind of store\n");
-	skip();
+	stage_need(stage.hand != NULL, "no other hand for this kind of store");
+}
+
+bool stage_has_feed(void)
+{
+	_cleanup_(freep) char *token = stage_now();
+
+	return !strstr(token, "\npoll\n");
 }
 
 const char *stage_project(void)
@@ -203,17 +217,65 @@ static int collect(void *context, const struct store_event *event)
 	return buf_addf(&collected->text, "%s %s;", names[event->kind], event->id);
 }
 
-char *stage_events(char **token, const char *project, int64_t timeout_ms)
+/* The end of what is to be read: a document and a truth record of a project of its own. */
+#define MARK_PROJECT "contract_mark"
+
+struct marked {
+	struct collected collected;
+	char id[25];
+	bool has_doc, has_truth;
+};
+
+static int collect_until_mark(void *context, const struct store_event *event)
+{
+	struct marked *marked = context;
+	bool is_mark = strcmp(event->project, MARK_PROJECT) == 0;
+
+	if (!is_mark)
+		return collect(&marked->collected, event);
+	if (strcmp(event->id, marked->id) != 0)
+		return 0;
+	marked->has_doc |= event->kind == STORE_EVENT_DOC;
+	marked->has_truth |= event->kind == STORE_EVENT_TRUTH;
+	return 0;
+}
+
+static void put_mark(const char *id)
+{
+	struct truth truth = { .project = strdup(MARK_PROJECT), .key = strdup(id) };
+	_cleanup_(freep) char *json = strf("[{'_id': {'$oid': '%s'}}]", id);
+
+	assert_int_equal(stage.store->ops->put_truth(stage.store, &truth, false), 0);
+	truth_done(&truth);
+	stage_insert(MARK_PROJECT, json);
+}
+
+char *stage_events(char **token, const char *project)
+{
+	struct marked marked = { .collected = { .project = project } };
+	bson_oid_t oid;
+	int r = 0;
+
+	bson_oid_init(&oid, NULL);
+	bson_oid_to_string(&oid, marked.id);
+	put_mark(marked.id);
+	while (r == 0 && (!marked.has_doc || !marked.has_truth))
+		r = stage.store->ops->watch(stage.store, token, WAIT_MS,
+					    collect_until_mark, &marked);
+	assert_int_equal(r, 0);
+	return buf_take(&marked.collected.text);
+}
+
+char *stage_wait(char **token, const char *project, int64_t timeout_ms)
 {
 	struct collected collected = { .project = project };
 	int r;
 
 	do
-		r = stage.store->ops->watch(stage.store, token,
-					    collected.text.len ? 0 : timeout_ms, collect,
+		r = stage.store->ops->watch(stage.store, token, timeout_ms, collect,
 					    &collected);
-	while (r == 0);
-	assert_int_equal(r, STORE_QUIET);
+	while (r == 0 && !collected.text.len);
+	assert_int_equal(r, 0);
 	return buf_take(&collected.text);
 }
 

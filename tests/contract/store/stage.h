@@ -18,15 +18,18 @@ struct hand {
 	int (*remove)(const char *uri, const char *project, const char *id);
 	/* Writes the document as it is. */
 	int (*touch)(const char *uri, const char *project, const char *id);
-	/* Drops the feed's oldest events, all but the last. */
+	/* Drops the feed's oldest events, all but the last. NULL: not to be done. */
 	int (*prune)(const char *uri);
-	/* Holds the database so that nobody can write, until FD reads its end. Prints a dot. */
+	/* Nobody is held by another in this kind of store where it is NULL. Holds the database so that nobody can write, until FD reads its end. Prints a dot. */
 	int (*hold)(const char *uri, int fd);
 };
 
 extern const struct hand hand_sqlite;
+extern const struct hand hand_mongo;
 /* NULL: we have none for that kind of store. */
 const struct hand *hand_of(const char *uri);
+
+#define WAIT_MS 30000 /* a broken feed shows as a failure, not as a hang */
 
 struct stage {
 	char *folder; /* a temporary one of our own, or NULL */
@@ -42,6 +45,9 @@ int stage_open(const char *uri);
 void stage_close(void);
 /* Ends the calling test as skipped where the kind of store has no hand for it. */
 void stage_need_hand(void);
+/* The same for what only some hands can do, and for a store that sees another program's changes seldom. */
+void stage_need(bool has_it, const char *what);
+bool stage_has_feed(void);
 /* A new name of a project with each call; static. */
 const char *stage_project(void);
 
@@ -59,9 +65,11 @@ void assert_bson(const void *got, size_t len, const char *json);
 
 /* The feed's position now. */
 char *stage_now(void);
-/* The events after *TOKEN, waited for as long as TIMEOUT_MS: "doc ID;gone ID;truth KEY;" of that
- * project only, in the order of the feed; allocated, "" where none came. */
-char *stage_events(char **token, const char *project, int64_t timeout_ms);
+/* The events after *TOKEN that were before this call: "doc ID;gone ID;truth KEY;" of that project only, in the order
+ * of the feed; allocated, "" where none came. A feed may come after a while: a change of our own marks its end. */
+char *stage_events(char **token, const char *project);
+/* The next events of that project, waited for as long as TIMEOUT_MS. */
+char *stage_wait(char **token, const char *project, int64_t timeout_ms);
 
 /* A process of its own that does VERB (tests/contract/store/child.c), and speaks through two pipes. */
 struct child {

@@ -9,3 +9,5 @@ extern const size_t n_store_stories;
 /* Those of the embedded store: its file, its locks, its neighbours. */
 extern const struct CMUnitTest sqlite_stories[];
 extern const size_t n_sqlite_stories;
+extern const struct CMUnitTest mongo_stories[];
+extern const size_t n_mongo_stories;

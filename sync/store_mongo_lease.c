@@ -1,0 +1,230 @@
+/*
+ * The MongoDB store: leases, held by processes of many hosts. Nobody's clock is compared with anybody's:
+ *
+ *   holder     lease {_id: key, owner: "BOOT/SPACE/PID/START", epoch}; owner {_id: owner, beat}: beat grows
+ *              by one each BEAT_MS while the process follows the store
+ *   another    same boot and pids: looks whether the process lives; else reads the beat, and where it was the
+ *              same for DEAD_MS of its own monotonic clock, takes over: owner and epoch must still be the old ones
+ *
+ * A host that slept finds another owner in its lease when it wakes, and release() tells it so.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "sync/base/clock.h"
+#include "sync/bson_id.h"
+#include "sync/store_mongo.h"
+
+#define BEAT_MS 10000
+#define DEAD_MS 60000
+#define TAKE_TRIES 8
+
+/* What was last seen of a holder on another host. */
+struct seen {
+	int64_t beat;
+	int64_t since_ms; /* monotonic: when the beat was first read */
+};
+
+static int know_self(struct store_mongo *s)
+{
+	int r;
+
+	if (s->self_name)
+		return 0;
+	r = store_owner_self(&s->self);
+	if (r < 0)
+		return r;
+	s->self_name = store_owner_name(&s->self);
+	return s->self_name ? 0 : -ENOMEM;
+}
+
+void store_mongo_beat(struct store_mongo *s)
+{
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *owners =
+		store_mongo_own(s, "owner");
+	_cleanup_(bson_destroyp) bson_t *filter = NULL;
+	_cleanup_(bson_destroyp) bson_t *update = NULL;
+	_cleanup_(bson_destroyp) bson_t *opts = NULL;
+	int64_t now = clock_mono_ms();
+	bson_error_t error = { 0 };
+
+	if (now < s->next_beat_ms || know_self(s) < 0)
+		return;
+	s->next_beat_ms = now + BEAT_MS;
+	filter = BCON_NEW("_id", BCON_UTF8(s->self_name));
+	update = BCON_NEW("$inc", "{", "beat", BCON_INT64(1), "}", "$currentDate", "{",
+			  "at", BCON_BOOL(true), "}");
+	opts = BCON_NEW("upsert", BCON_BOOL(true));
+	if (!mongoc_collection_update_one(owners, filter, update, opts, NULL, &error))
+		store_mongo_errno(&error, "beat");
+}
+
+/* ---- the other holder ---- */
+
+static int64_t read_beat(struct store_mongo *s, const char *owner, int *ret_r)
+{
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *owners =
+		store_mongo_own(s, "owner");
+	_cleanup_(bson_destroyp) bson_t *filter = BCON_NEW("_id", BCON_UTF8(owner));
+	_cleanup_(buf_done) struct buf found = { 0 };
+	bson_iter_t it;
+	bson_t doc;
+
+	*ret_r = store_mongo_first(owners, filter, NULL, &found);
+	if (*ret_r != 0)
+		return -1;
+	store_mongo_borrow(&found, &doc);
+	return bson_iter_init_find(&it, &doc, "beat") ? bson_iter_as_int64(&it) : -1;
+}
+
+/* Whether the beat stood still for long enough; the first look only begins to count. */
+static int look_at_beat(struct store_mongo *s, const char *owner, bool *ret_is_dead)
+{
+	struct seen *seen = map_get(&s->seen, owner);
+	int64_t now = clock_mono_ms();
+	int64_t beat;
+	int r;
+
+	beat = read_beat(s, owner, &r);
+	if (r < 0)
+		return r;
+	if (!seen) {
+		seen = calloc(1, sizeof(*seen));
+		if (!seen || map_put(&s->seen, owner, seen, NULL) < 0) {
+			free(seen);
+			return -ENOMEM;
+		}
+		*seen = (struct seen){ beat, now };
+	}
+	if (seen->beat != beat)
+		*seen = (struct seen){ beat, now };
+	*ret_is_dead = now - seen->since_ms >= DEAD_MS;
+	return 0;
+}
+
+static int is_dead(struct store_mongo *s, const char *owner, bool *ret)
+{
+	struct store_owner other;
+
+	*ret = false;
+	if (store_owner_parse(owner, &other) && store_owner_is_near(&other, &s->self)) {
+		*ret = !store_owner_lives(&other);
+		return 0;
+	}
+	return look_at_beat(s, owner, ret);
+}
+
+/* ---- taking, giving ---- */
+
+static int insert_lease(struct store_mongo *s, mongoc_collection_t *leases,
+			const char *key)
+{
+	_cleanup_(bson_destroyp) bson_t *doc =
+		BCON_NEW("_id", BCON_UTF8(key), "owner", BCON_UTF8(s->self_name), "epoch",
+			 BCON_INT64(1));
+	bson_error_t error = { 0 };
+	int r;
+
+	if (mongoc_collection_insert_one(leases, doc, s->durable, NULL, &error))
+		return 0;
+	r = store_mongo_errno(&error, "take a lease");
+	return r == -EEXIST ? -EAGAIN : r;
+}
+
+static int take_over(struct store_mongo *s, mongoc_collection_t *leases, const char *key,
+		     const char *owner, int64_t epoch)
+{
+	_cleanup_(bson_destroyp) bson_t *filter =
+		BCON_NEW("_id", BCON_UTF8(key), "owner", BCON_UTF8(owner), "epoch",
+			 BCON_INT64(epoch));
+	_cleanup_(bson_destroyp) bson_t *update =
+		BCON_NEW("$set", "{", "owner", BCON_UTF8(s->self_name), "}", "$inc", "{",
+			 "epoch", BCON_INT64(1), "}");
+	bson_error_t error = { 0 };
+	bson_iter_t it;
+	bson_t reply;
+	bool is_done, is_ours;
+
+	is_done = mongoc_collection_update_one(leases, filter, update, s->durable, &reply,
+					       &error);
+	is_ours = is_done && bson_iter_init_find(&it, &reply, "matchedCount") &&
+		  bson_iter_as_int64(&it) == 1;
+	bson_destroy(&reply);
+	if (!is_done)
+		return store_mongo_errno(&error, "take a lease over");
+	return is_ours ? 0 : -EAGAIN;
+}
+
+/* -EAGAIN: it changed under our hands. */
+static int take_once(struct store_mongo *s, mongoc_collection_t *leases, const char *key)
+{
+	_cleanup_(bson_destroyp) bson_t *filter = BCON_NEW("_id", BCON_UTF8(key));
+	_cleanup_(buf_done) struct buf found = { 0 };
+	const char *owner = NULL;
+	int64_t epoch = 0;
+	bool is_free = false;
+	bson_iter_t it;
+	bson_t doc;
+	int r;
+
+	r = store_mongo_first(leases, filter, NULL, &found);
+	if (r == STORE_GONE)
+		return insert_lease(s, leases, key);
+	if (r < 0)
+		return r;
+	store_mongo_borrow(&found, &doc);
+	if (bson_iter_init_find(&it, &doc, "epoch"))
+		epoch = bson_iter_as_int64(&it);
+	if (bson_iter_init_find(&it, &doc, "owner"))
+		owner = bson_get_text(&it);
+	if (!owner)
+		return -EUCLEAN;
+	if (strcmp(owner, s->self_name) == 0)
+		return 0;
+	r = is_dead(s, owner, &is_free);
+	if (r < 0)
+		return r;
+	return is_free ? take_over(s, leases, key, owner, epoch) : STORE_CONFLICT;
+}
+
+int store_mongo_lease(struct store *store, const char *key)
+{
+	struct store_mongo *s = store_mongo_of(store);
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *leases =
+		store_mongo_own(s, "lease");
+	int r = know_self(s);
+
+	if (r < 0)
+		return r;
+	/* Who holds a lease beats. */
+	store_mongo_beat(s);
+	r = -EAGAIN;
+	for (int i = 0; r == -EAGAIN && i < TAKE_TRIES; i++)
+		r = take_once(s, leases, key);
+	return r == -EAGAIN ? STORE_CONFLICT : r;
+}
+
+int store_mongo_release(struct store *store, const char *key)
+{
+	struct store_mongo *s = store_mongo_of(store);
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *leases =
+		store_mongo_own(s, "lease");
+	_cleanup_(bson_destroyp) bson_t *filter = NULL;
+	bson_error_t error = { 0 };
+	bson_iter_t it;
+	bson_t reply;
+	bool is_done, was_ours;
+	int r = know_self(s);
+
+	if (r < 0)
+		return r;
+	filter = BCON_NEW("_id", BCON_UTF8(key), "owner", BCON_UTF8(s->self_name));
+	is_done =
+		mongoc_collection_delete_one(leases, filter, s->durable, &reply, &error);
+	was_ours = is_done && bson_iter_init_find(&it, &reply, "deletedCount") &&
+		   bson_iter_as_int64(&it) == 1;
+	bson_destroy(&reply);
+	if (!is_done)
+		return store_mongo_errno(&error, "give a lease back");
+	return was_ours ? 0 : STORE_GONE;
+}
