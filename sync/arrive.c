@@ -248,6 +248,9 @@ static void not_arrived(struct engine *engine, struct plan *plan, const struct m
 							    .what = "failed",
 							    .state = FILE_FAILED,
 							    .text = text });
+	/* what a person's read met has no plan yet; explain has to know it all the same */
+	if (!plan)
+		plan = plans_get(&engine->plans, mail->root, mail->rel);
 	if (!plan)
 		return;
 	plan_set_error(&engine->plans, plan, text, true);

@@ -90,7 +90,7 @@ static int say_answer(const struct errand *errand, const struct api_request *req
 	else if (wire_error_is(error, "cannotDownloadAbusiveFile"))
 		more = "; Drive flagged it as malware or spam, only its owner may take "
 		       "it from there";
-	return errand_say(errand, outcome, "cannot %s: Drive says \"%s\" (%d%s%s)%s",
+	return errand_say(errand, outcome, ": cannot %s: Drive says \"%s\" (%d%s%s)%s",
 			  request->what,
 			  error->message[0] ? error->message : "no reason given", status,
 			  error->reasons[0][0] ? " " : "", error->reasons[0], more);
@@ -102,9 +102,9 @@ static int judge_silence(const struct errand *errand, const struct api_request *
 {
 	if (r == HTTP_UNREACHABLE)
 		return errand_say(errand, PROVIDER_UNREACHABLE,
-				  "cannot %s: Drive cannot be reached: %s", request->what,
-				  why->text);
-	return errand_say(errand, PROVIDER_BUSY, "cannot %s: %s", request->what,
+				  ": cannot %s: Drive cannot be reached: %s",
+				  request->what, why->text);
+	return errand_say(errand, PROVIDER_BUSY, ": cannot %s: %s", request->what,
 			  why->text);
 }
 
@@ -163,8 +163,8 @@ static int enter(const struct errand *errand, const struct api_request *request,
 		return 0;
 	errand->call->retry_after_ms = wait_ms;
 	return errand_say(errand, PROVIDER_BUSY,
-			  "cannot %s: Drive's quota opens again in %lld s", request->what,
-			  (long long)(wait_ms + 999) / 1000);
+			  ": cannot %s: Drive's quota opens again in %lld s",
+			  request->what, (long long)(wait_ms + 999) / 1000);
 }
 
 static int login(const struct errand *errand, size_t lane, char **ret)

@@ -17,14 +17,19 @@ struct claim {
 int errand_say(const struct errand *errand, int outcome, const char *fmt, ...)
 {
 	_cleanup_(buf_done) struct buf text = { 0 };
+	const char *rest, *blank = "";
 	va_list ap;
 
 	va_start(ap, fmt);
 	buf_addv(&text, fmt, ap);
 	va_end(ap);
+	rest = buf_str(&text);
+	if (rest[0] == ':' && !errand->path[0])
+		rest += 2;
+	else if (rest[0] != ':' && errand->path[0])
+		blank = " ";
 	return error_set(&errand->call->error, outcome, "site '%s': %s%s%s",
-			 errand->drive->site->name, errand->path,
-			 errand->path[0] ? " " : "", buf_str(&text));
+			 errand->drive->site->name, errand->path, blank, rest);
 }
 
 static bool is_claimed(const struct drive *drive, const char *key) REQUIRES(&drive->lock)

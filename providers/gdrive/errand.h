@@ -37,7 +37,8 @@ struct errand {
 	struct provider_call *call;
 };
 
-/* Sets "site 'S': PATH " and the rest as the text, and evaluates to OUTCOME. */
+/* Sets "site 'S': PATH " and the rest as the text, and evaluates to OUTCOME. A rest that begins with ": " is about what
+ * was tried there. */
 int errand_say(const struct errand *errand, int outcome, const char *fmt, ...)
 	_printf_(3, 4);
 
