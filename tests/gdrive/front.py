@@ -114,7 +114,7 @@ class Front:
             return self._connect(peer, request)
         if request.path.startswith('/control/'):
             response = control.answer(self, request)
-            return send_response(peer, request, response, self.stopping.is_set)[1]
+            return send_response(peer, request, response, self.stopping.is_set)
         return self._serve_api(peer, request)
 
     def _connect(self, peer, request):
@@ -131,32 +131,27 @@ class Front:
         route, args = router.find(request)
         subject = router.subject_of(service, route, args, request)
         request.fault, request.fault_numbers = service.faults.take(subject)
-        event = {
-            'time': round(time.time(), 4), 'connection': peer.number, 'scheme': peer.scheme,
-            'version': request.version, 'host': request.host, 'method': request.method, 'path': request.path,
-            'query': {name: value for name, value in request.query.items() if name not in ('upload_id',
-                                                                                           'access_token')},
-            'kind': subject['kind'], 'user': subject['user'], 'name': subject['name'], 'id': subject['id'],
-            'range': subject['range'], 'content_range': subject['content_range'],
-            'user_agent': request.headers.get('user-agent'), 'faults': request.fault_numbers, 'status': None,
-            'bytes_out': 0,
-        }
-        keeps = False
+        event = new_event(peer, request, subject, router.units_of(route))
         try:
             response = self._respond(peer, request, route, args)
-            event.update(status=response.status, reason=response.reason, answer_range=response.header('Range') or
-                         response.header('Content-Range'), id=event['id'] or response.file_id)
-            event['bytes_out'], keeps = send_response(peer, request, response, self._release_mark())
-            if event['bytes_out'] < (response.length if response.content is not None else len(response.body)):
-                event['cut'] = True
+        except (PeerGone, OSError):
+            event.update(gone=True, bytes_in=request.body.received, seconds=seconds_since(started))
+            service.journal.add(event)
+            raise
+        length = response.length if response.content is not None else len(response.body)
+        # Logged before it is sent, so that who has the answer finds it in the log.
+        event.update(status=response.status, reason=response.reason, id=event['id'] or response.file_id,
+                     answer_range=response.header('Range') or response.header('Content-Range'),
+                     bytes_in=request.body.received, bytes_out=length, seconds=seconds_since(started))
+        service.journal.add(event)
+        try:
+            return send_response(peer, request, response, self._release_mark())
         except (PeerGone, OSError):
             event['gone'] = True
             raise
         finally:
-            event.update(bytes_in=request.body.received, seconds=round(time.monotonic() - started, 4))
-            event['units'] = router.units_of(route)
-            service.journal.add(event)
-        return keeps
+            if response.sent != length:
+                service.journal.correct(event, response.sent)
 
     def _release_mark(self):
         """A function that tells whether stalls that began now are over."""
@@ -205,6 +200,23 @@ class Front:
     def _stall(self, peer, fault):
         seconds = fault.get('stall', 3600)
         peer.stall(3600 if seconds is True else seconds, self._release_mark())
+
+
+def seconds_since(started):
+    return round(time.monotonic() - started, 4)
+
+
+def new_event(peer, request, subject, units):
+    """What the log tells of a request before its answer."""
+    query = {name: value for name, value in request.query.items() if name not in ('upload_id', 'access_token')}
+    return {
+        'time': round(time.time(), 4), 'connection': peer.number, 'scheme': peer.scheme, 'version': request.version,
+        'host': request.host, 'method': request.method, 'path': request.path, 'query': query,
+        'kind': subject['kind'], 'user': subject['user'], 'name': subject['name'], 'id': subject['id'],
+        'range': subject['range'], 'content_range': subject['content_range'],
+        'user_agent': request.headers.get('user-agent'), 'faults': request.fault_numbers, 'units': units,
+        'status': None, 'bytes_out': 0,
+    }
 
 
 def error_of(fault):

@@ -34,6 +34,14 @@ class Journal:
             counter[f'status {event.get("status")}'] += 1
             self.lock.notify_all()
 
+    def correct(self, event, bytes_out):
+        """An answer was cut short after it had been logged."""
+        with self.lock:
+            counter = self.counters.get(event['kind'])
+            if counter:
+                counter['bytes_out'] += bytes_out - event['bytes_out']
+            event.update(bytes_out=bytes_out, cut=True)
+
     def since(self, number=0, kind=None):
         with self.lock:
             return [dict(event) for event in self.events

@@ -25,18 +25,18 @@ def scope(call):
     """Which entries are asked for: a function of the entry."""
     params, user = call.params, call.user
     drive_id = params.get('driveId') or params.get('teamDriveId')
-    corpora = params.get('corpora') or params.get('corpus') or ('drive' if drive_id else 'user')
+    corpora = params.get('corpora') or params.get('corpus') or 'user'
     with_drives = call.flag('includeItemsFromAllDrives') or call.flag('includeTeamDriveItems')
     if corpora not in ('user', 'drive', 'teamDrive', 'domain', 'allDrives', 'allTeamDrives'):
         raise refusal.invalid_parameter('corpora', f'Invalid value: {corpora}')
     if (drive_id is not None) != (corpora in ('drive', 'teamDrive')):
-        raise refusal.Refusal(400, 'teamDriveIdRequired' if drive_id is None else 'badRequest',
+        raise refusal.Refusal(400, f'teamDriveId{"Required" if drive_id is None else "RequiresTeamDriveCorpora"}',
                               'The driveId parameter must be specified if and only if corpora is set to drive.',
                               'driveId')
     if corpora not in ('user', 'domain') and not (with_drives and call.knows_drives):
         raise refusal.Refusal(403, 'includeTeamDriveItemsRequired',
-                              'The includeItemsFromAllDrives parameter must be set to true when corpora is '
-                              f'{corpora}.', 'includeItemsFromAllDrives')
+                              'The includeItemsFromAllDrives parameter must be set to true when driveId is specified '
+                              'or corpora contains drive or allDrives.', 'includeItemsFromAllDrives')
     if with_drives and not call.knows_drives:
         raise refusal.Refusal(403, 'teamDrivesNotSupported',
                               'The supportsAllDrives parameter must be set to true.', 'supportsAllDrives')
@@ -62,9 +62,8 @@ def found(call, node):
             parents = set(sorted(parents)[:keep])
         parents = {call.user.root if parent == 'root' else parent for parent in parents}
         folders = [world.entries[parent] for parent in parents if parent in world.entries]
-        missing = [parent for parent in parents if parent not in world.entries]
-        if missing and len(parents) == 1:
-            raise refusal.not_found('.')
+        if len(parents) == 1:
+            call.entry(*parents)
         pool = [world.entries[child] for folder in folders for child in world.children.get(folder.id, ())]
     else:
         pool = world.entries.values()

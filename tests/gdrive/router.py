@@ -3,6 +3,7 @@ Paths to methods: what each costs, what it needs, and how its answer or refusal 
 """
 
 import gzip
+import json
 import re
 
 from . import batch, changes, drives, files, listing, media, permissions, refusal, resource, revisions, uploads
@@ -12,6 +13,8 @@ from .tokens import check_scopes
 from .wire import Response
 
 JSON_LIMIT = 4 << 20
+PEEK = 16 << 10
+NAME = re.compile(rb'"name"\s*:\s*("(?:\\.|[^"\\])*")')
 
 
 class Route:
@@ -132,11 +135,22 @@ def kind_of(route, request):
     return route.kind
 
 
+def name_of_new(route, request):
+    """The name in the metadata that a create begins with."""
+    if route is None or route.kind != 'files.create' or request.query.get('uploadType') == 'media':
+        return None
+    found = NAME.search(request.body.peek(PEEK))
+    try:
+        return json.loads(found.group(1)) if found else None
+    except ValueError:
+        return None
+
+
 def subject_of(service, route, args, request):
     """What fault rules look at."""
     session = service.uploads.sessions.get(request.query.get('upload_id', ''))
     entry = service.world.entries.get(args.get('id') or (session.call.args.get('id') if session else None) or '')
-    name = session.name if session and session.name else entry.name if entry else None
+    name = session.name if session and session.name else entry.name if entry else name_of_new(route, request)
     email = service.tokens.valid.get(request.headers.get('authorization', '').partition(' ')[2], ('',))[0]
     return {'kind': kind_of(route, request), 'method': request.method, 'path': request.path, 'host': request.host,
             'query': request.raw_query, 'name': name, 'id': args.get('id'),

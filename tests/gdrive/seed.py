@@ -5,7 +5,7 @@ drive's name, or with `EMAIL:` for that account's My Drive: `Show/seq/a.exr`, `a
 
 from .content import Bytes, Digests, Pattern
 from .query import parse_time
-from .tree import FOLDER, Entry, Revision
+from .tree import FOLDER, GOOGLE, SHORTCUT, Entry, Revision
 
 
 class Seeder:
@@ -63,26 +63,30 @@ class Seeder:
         return entry
 
     def file(self, path, data=None, size=None, seed=1, is_new=True, **more):
-        """A file with DATA, or with SIZE synthetic bytes of that seed. MORE: mime, modified (RFC 3339), flags,
-        digests (md5, sha1, sha256)."""
+        """A file with DATA, or with SIZE synthetic bytes of that seed. MORE: mime (Google's own have no content),
+        modified (RFC 3339), flags, digests (md5, sha1, sha256), target (path: this is a shortcut to it)."""
         with self.world.lock:
             above, _, name = path.rpartition('/')
             if '/' not in path:
                 above, _, name = path.rpartition(':')
                 above += ':'
             parent = self.folder(above)
-            if data is not None:
-                content = Bytes(data if isinstance(data, bytes) else data.encode())
-            else:
-                digests = more.get('digests')
-                content = Pattern(size or 0, seed, Digests(**digests) if digests else None)
+            mime = SHORTCUT if 'target' in more else more.get('mime', 'application/octet-stream')
+            content = None if mime.startswith(GOOGLE) else self.content(data, size or 0, seed, more.get('digests'))
             modified = parse_time(more['modified']) if more.get('modified') else None
             old = None if is_new else self.child(parent, name)
             if old:
                 return self.replace(old, content)
-            entry = self.add(parent, name, more.get('mime', 'application/octet-stream'), content, modified)
+            entry = self.add(parent, name, mime, content, modified)
+            entry.target = self.find(more['target']).id if 'target' in more else None
             entry.flags |= set(more.get('flags', ()))
             return entry
+
+    @staticmethod
+    def content(data, size, seed, digests):
+        if data is not None:
+            return Bytes(data if isinstance(data, bytes) else data.encode())
+        return Pattern(size, seed, Digests(**digests) if digests else None)
 
     def replace(self, entry, content, by=None):
         """New content for a file, as somebody else would upload it."""
@@ -126,7 +130,7 @@ class Seeder:
                 for each in self.world.children.get(folder.id, ()):
                     entry = self.world.entries[each]
                     shown = {'id': entry.id, 'folder': entry.is_folder, 'trashed': self.world.is_trashed(entry),
-                             'version': entry.version, 'modified': entry.modified, 'by': entry.by}
+                             'mime': entry.mime, 'version': entry.version, 'modified': entry.modified, 'by': entry.by}
                     if entry.content is not None:
                         shown.update(size=entry.content.size, md5=entry.content.digests.md5,
                                      sha256=entry.content.digests.sha256, revisions=len(entry.revisions))

@@ -40,6 +40,15 @@ def test_what_rules_look_at(server, bot, file, match, hits):
     assert rule.hits == hits
 
 
+def test_names_of_what_is_created(server, bot, drive_id):
+    rule = server.faults.add({'match': {'name': 'b "é*'}, 'times': 0, 'do': {'status': 503}})
+    assert bot.create('a', b'x', drive_id).status == bot.create('a', parent=drive_id).status == 200
+    assert bot.create('b "é.exr', b'x', drive_id).status == bot.create('b "é', parent=drive_id).status == 503
+    session = bot.open_session('c', drive_id, 4)
+    assert bot.put(session, b'data').status == 200 and rule.hits == 2
+    assert [event['name'] for event in server.journal.since(0)] == ['a', 'a', 'b "é.exr', 'b "é', 'c', 'c']
+
+
 def test_probability_is_repeatable(server, bot, drive_id):
     server.faults.add({'probability': 0.5, 'times': 0, 'do': {'status': 503}})
     statuses = [bot.get(f'/files/{drive_id}').status for _ in range(40)]

@@ -260,6 +260,15 @@ def test_shortcuts(bot, drive_id):
     assert bot.get(f'/files/{shortcut["id"]}', alt='media').reason == 'fileNotDownloadable'
 
 
+def test_seeded_shortcuts_and_documents(server, bot):
+    server.seed.file('Show/a', b'x')
+    shortcut = server.seed.file('Show/s', target='Show/a')
+    document = server.seed.file('Show/d', mime='application/vnd.google-apps.document')
+    shown = [bot.get(f'/files/{each.id}', fields='*').json for each in (shortcut, document)]
+    assert shown[0]['shortcutDetails']['targetId'] == server.seed.find('Show/a').id
+    assert 'size' not in shown[1] and bot.get(f'/files/{document.id}', alt='media').reason == 'fileNotDownloadable'
+
+
 def test_properties(bot, drive_id):
     file = bot.create('a', b'x', drive_id, appProperties={'sha': 'a' * 64}).json
     assert file['appProperties'] == {'sha': 'a' * 64}

@@ -71,9 +71,17 @@ def test_parents(server, names, drive_id):
 
 def test_an_unknown_parent(bot):
     assert bot.get('/files', q="'nothing' in parents").status == 404
+    assert bot.get('/files', q="'nothing' in parents or 'nothing' in parents and trashed = true").status == 404
 
 
-CORPORA = [({}, 200), ({'corpora': 'drive'}, 400), ({'corpora': 'user', 'driveId': 'DRIVE'}, 400),
+def test_a_parent_of_others(server, bot, ann, drive_id):
+    private = ann.create('private').json['id']
+    assert bot.get('/files', q=f"'{private}' in parents").status == 404
+    assert ann.call('GET', '/files', {'q': f"'{drive_id}' in parents"}).status == 404
+    assert ann.get('/files', q=f"'{drive_id}' in parents").json['files'] == []
+
+
+CORPORA = [({}, 200), ({'corpora': 'drive'}, 400), ({'corpora': 'user', 'driveId': 'DRIVE'}, 400), ({'driveId': 'DRIVE', **BOTH}, 400),
            ({'corpora': 'drive', 'driveId': 'DRIVE', **BOTH}, 200), ({'corpora': 'drive', 'driveId': 'DRIVE'}, 403),
            ({'corpora': 'drive', 'driveId': 'nothing', **BOTH}, 404), ({'corpora': 'nonsense'}, 400),
            ({'corpora': 'allDrives', **BOTH}, 200), ({'supportsAllDrives': 'false', **BOTH}, 403),

@@ -34,6 +34,7 @@ class Response:
         self.reason = None       # of the error in it, for the log
         self.is_chunked = False
         self.file_id = None
+        self.sent = 0            # bytes of body that went out
 
     @classmethod
     def json(cls, value, status=200):
@@ -186,6 +187,20 @@ class Body:
                 self.is_done = True
             yield piece
 
+    def peek(self, n):
+        """Up to N bytes of the beginning, which stay to be read; nothing of a chunked body."""
+        n = min(self.left or 0, n)
+        if self.length is None or self.expects or not n:
+            return b''
+        data = b''
+        while len(data) < n:
+            piece = self.peer.receive(n - len(data))
+            if not piece:
+                raise PeerGone
+            data += piece
+        self.peer.buffer[:0] = data
+        return data
+
     def read(self, limit):
         data = bytearray()
         for piece in self.pieces():
@@ -262,9 +277,9 @@ def flipped(pieces, offset):
 
 
 def send_response(peer, request, response, is_over):
-    """Writes the answer with what the request's fault does to it; the bytes of body sent, and whether the
-    connection can go on."""
+    """Writes the answer with what the request's fault does to it; whether the connection can go on."""
     fault = request.fault
+    response.sent = 0
     length = response.length if response.content is not None else len(response.body)
     has_body = response.status != 204 and request.method != 'HEAD'
     pieces = response.content if response.content is not None else [response.body]
@@ -282,18 +297,19 @@ def send_response(peer, request, response, is_over):
     if response.is_chunked and not {'cut', 'content_length', 'stall_after'} & set(fault) and fault.get(
             'reset') != 'answer':
         peer.send(head_of(plain, (*extra, ('Transfer-Encoding', 'chunked'))) + chunks_of(b''.join(pieces)))
-        return length, keeps
+        response.sent = length
+        return keeps
     if response.status != 204:
         extra.append(('Content-Length', str(claimed)))
-    sent, pending = 0, head_of(plain, extra)
+    pending = head_of(plain, extra)
     stop = min(claimed, length if cut is None else cut)
     for piece in pieces if has_body else ():
-        piece = piece[:stop - sent]
+        piece = piece[:stop - response.sent]
         peer.send(pending + piece if len(piece) < PIECE else pending)
         if len(piece) >= PIECE:
             peer.send(piece)
-        pending, sent = b'', sent + len(piece)
-        if sent >= stop:
+        pending, response.sent = b'', response.sent + len(piece)
+        if response.sent >= stop:
             break
     if pending:
         peer.send(pending)
@@ -301,4 +317,4 @@ def send_response(peer, request, response, is_over):
         peer.reset()
     if 'stall_after' in fault:
         peer.stall(fault.get('stall', 3600), is_over)
-    return sent, keeps and (not has_body or sent == claimed)
+    return keeps and (not has_body or response.sent == claimed)

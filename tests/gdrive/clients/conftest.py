@@ -1,26 +1,15 @@
-"""The clients that tools/get-drive-clients installed; without one its suite is skipped, in CI failed."""
+"""The clients as fixtures, and their versions in the summary."""
 
 import glob
 import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-PLACE = os.environ.get('SITEFS_DRIVE_CLIENTS') or os.path.join(ROOT, 'build', 'drive-clients')
-IS_STRICT = os.environ.get('SITEFS_REQUIRE', '') not in ('', '0')
-VERSIONS = []
-
-
-def need(found, what):
-    if found:
-        return
-    text = f'{what} is missing: run tools/get-drive-clients'
-    if IS_STRICT:
-        pytest.fail(text)
-    pytest.skip(text)
+from gdrive.clients.installed import PLACE, VERSIONS, need, tell
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -28,16 +17,11 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f'client: {version}')
 
 
-def told(version):
-    if version not in VERSIONS:
-        VERSIONS.append(version)
-
-
 @pytest.fixture(scope='session')
 def rclone_program():
     program = shutil.which('rclone')
     need(program, 'rclone')
-    told(subprocess.run([program, 'version'], capture_output=True, text=True, check=True).stdout.split('\n')[0])
+    tell(subprocess.run([program, 'version'], capture_output=True, text=True, check=True).stdout.split('\n')[0])
     return program
 
 
@@ -47,8 +31,7 @@ def google_python():
     folders = glob.glob(os.path.join(PLACE, 'python', 'lib', 'python3*', 'site-packages', 'googleapiclient'))
     need(folders, "Google's Python client")
     sys.path.insert(0, os.path.dirname(folders[0]))
-    from importlib.metadata import version
-    told(' '.join(f'{name} {version(name)}' for name in ('google-api-python-client', 'google-auth')))
+    tell(' '.join(f'{name} {metadata.version(name)}' for name in ('google-api-python-client', 'google-auth')))
 
 
 @pytest.fixture(scope='session')

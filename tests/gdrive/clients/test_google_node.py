@@ -7,9 +7,8 @@ import subprocess
 
 import pytest
 
+from gdrive.clients.installed import tell
 from gdrive.server import Server
-
-from conftest import told
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPT = os.path.join(HERE, 'google_node.js')
@@ -24,7 +23,7 @@ def results(google_node):
     with open(os.path.join(google_node, 'node_modules/@googleapis/drive/package.json'), encoding='utf-8') as file:
         version = json.load(file)['version']
     node = subprocess.run(['node', '--version'], capture_output=True, text=True, check=True).stdout.strip()
-    told(f'@googleapis/drive {version} (node {node})')
+    tell(f'@googleapis/drive {version} (node {node})')
     with Server(seed=6) as server:
         server.add_user(ANN)
         key = {**server.add_account(BOT, delegated=True), 'token_uri': 'https://oauth2.googleapis.com/token'}

@@ -3,15 +3,26 @@
 import json
 import os
 import random
+import shutil
 import subprocess
+import threading
+import time
 
 import pytest
 
+from gdrive.clients.installed import need
 from gdrive.server import Server
 
 ANN, BOT = 'ann@studio.test', 'bot@stand-in.iam.gserviceaccount.com'
 NAMES = ['plain.exr', 'no extension', "quote ' and \\ backslash", 'ünïcödé 漢字.jpg', '.dotted', 'two  blanks',
          'percent %41.txt', 'plus+and&more=?.txt', 'UPPER.Exr']
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)
 
 
 class Rclone:
@@ -24,13 +35,22 @@ class Rclone:
         text = {'type': 'drive', 'scope': 'drive', 'service_account_file': key, **options}
         self.config.write_text('[d]\n' + ''.join(f'{name} = {value}\n' for name, value in text.items()))
 
-    def run(self, *arguments, tries=1):
+    def start(self, *arguments, tries=1):
         env = {'PATH': os.environ['PATH'], 'HOME': str(self.folder), **self.server.proxy_environment()}
-        return subprocess.run(
+        return subprocess.Popen(
             [self.program, '--config', str(self.config), '--cache-dir', str(self.folder / 'cache'), '--ca-cert',
              self.server.ca, '--drive-pacer-min-sleep', '1ms', '--drive-pacer-burst', '1000', '--retries', str(tries),
              '--retries-sleep', '0', *arguments],
-            env=env, capture_output=True, check=False, timeout=60)
+            env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+
+    def run(self, *arguments, tries=1):
+        with self.start(*arguments, tries=tries) as program:
+            try:
+                out, err = program.communicate(timeout=60)
+            except BaseException:
+                program.kill()
+                raise
+        return subprocess.CompletedProcess(arguments, program.returncode, out, err)
 
     def ok(self, *arguments):
         done = self.run(*arguments)
@@ -186,3 +206,36 @@ def test_a_lagging_index_lets_it_make_twins(rclone, tmp_path):
     rclone.server.faults.add({'match': {'kind': 'files.create.multipart'}, 'do': {'status': 503, 'when': 'after'}})
     rclone.run('copy', str(tmp_path / 'a.exr'), 'd:job', tries=2)
     assert len(rclone.server.seed.listing('Show/job')['a.exr']) == 2
+
+
+@pytest.fixture
+def mounted(rclone, tmp_path):
+    """rclone's own mount of the drive, which polls the changes feed every second."""
+    need(os.path.exists('/dev/fuse') and shutil.which('fusermount3'), 'FUSE', 'the kernel module and package fuse3')
+    place = tmp_path / 'mount'
+    place.mkdir()
+    program = rclone.start('mount', 'd:', str(place), '--vfs-cache-mode', 'writes', '--vfs-write-back', '0',
+                           '--poll-interval', '1s', '--dir-cache-time', '1h')
+    try:
+        wait_until(lambda: os.path.ismount(place) or program.poll() is not None)
+        assert program.poll() is None, program.stderr.read().decode()
+        yield place
+    finally:
+        subprocess.run(['fusermount3', '-u', str(place)], check=False)
+        program.terminate()
+        program.communicate(timeout=20)
+
+
+@pytest.mark.parametrize('rclone', ['shared drive'], indirect=True)
+def test_mount(rclone, mounted):
+    seed = rclone.server.seed
+    seed.file('Show/seq/a.exr', b'bytes' * 50_000)
+    wait_until(lambda: (mounted / 'seq').exists())  # by the feed
+    assert (mounted / 'seq' / 'a.exr').read_bytes() == b'bytes' * 50_000
+    (mounted / 'seq' / 'b.exr').write_bytes(b'written' * 1000)
+    wait_until(lambda: seed.find('Show/seq/b.exr') and seed.find('Show/seq/b.exr').content.size == 7000)
+    os.rename(mounted / 'seq' / 'b.exr', mounted / 'c.exr')
+    assert seed.find('Show/c.exr') and not seed.find('Show/seq/b.exr')
+    assert sorted(os.listdir(mounted)) == ['c.exr', 'seq']
+    os.unlink(mounted / 'c.exr')
+    assert seed.listing('Show')['c.exr'][0]['trashed']

@@ -1,0 +1,1 @@
+"""Clients that were written against the real service, and what they do with the stand-in."""
