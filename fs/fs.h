@@ -16,6 +16,7 @@
 #include "fs/passthrough.h"
 #include "fs/rootmap.h"
 #include "fs/stream.h"
+#include "fs/watch.h"
 #include "sync/engine.h"
 
 struct fs {
@@ -31,6 +32,7 @@ struct fs {
 	struct rootmap *rootmap;
 	struct inodes inodes;
 	struct notifier *notifier;
+	struct watch *watch; /* or NULL */
 	struct streams streams;
 	struct passthrough passthrough;
 	bool is_read_only;
@@ -42,8 +44,12 @@ struct fs {
 
 /* How long the kernel may believe us, in seconds. */
 #define FS_LONG_S 3600.0
-/* ... where somebody may change the disk behind our back. */
+/* ... where somebody may change the disk behind our back, and nobody tells us. */
 #define FS_SHORT_S 1.0
+/* ... size and times of a file that nobody has changed for FS_YOUNG_S: that somebody goes on writing is told at the
+ * close only. */
+#define FS_SETTLED_S 10.0
+#define FS_YOUNG_S 5
 
 static inline struct fs *fs_of(fuse_req_t req)
 {

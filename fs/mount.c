@@ -322,6 +322,11 @@ int mount_run(struct mount *mount)
 	struct fs *fs = &mount->fs;
 	int r = fs->notifier ? -EALREADY : notifier_new(stale_tell, fs, &fs->notifier);
 
+	if (r == 0)
+		r = watch_new(&(struct watch_setup){ .roots = fs->roots,
+						     .changed = stale_see,
+						     .context = fs },
+			      &fs->watch);
 	if (r < 0)
 		return r;
 	prepare_signal();
@@ -332,6 +337,7 @@ int mount_run(struct mount *mount)
 	engine_set_listener(fs->engine, stale_hear, fs);
 	r = loop(mount);
 	engine_set_listener(fs->engine, NULL, NULL);
+	watch_free(steal(fs->watch));
 	/* whoever waits for bytes is answered while there is a session to answer through */
 	streams_end(&fs->streams);
 	mutex_lock(&mount->lock);
@@ -402,6 +408,7 @@ void mount_free(struct mount *mount)
 		fs->passthrough.session = NULL; /* its ids end with it */
 		fuse_session_destroy(fs->session);
 	}
+	watch_free(fs->watch);
 	notifier_free(fs->notifier);
 	if (fs->rootmap) {
 		inodes_done(&fs->inodes);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sync/base/clock.h"
 #include "sync/base/log.h"
 
 /* Ours that would mislead a program -> what it hears. Everything else passes. */
@@ -37,16 +38,41 @@ void reply_error(fuse_req_t req, int r)
 	fuse_reply_err(req, for_kernel(r));
 }
 
-/* How long attributes and entry may be believed. */
-static double timeout_of(struct fs *fs, const struct inode_facts *facts)
+/* We hear of what others do to names there. */
+static bool is_watched(struct fs *fs, int root, uint64_t dev)
+{
+	return !rootmap_is_remote(fs->rootmap, root) &&
+	       watch_covers(fs->watch, root, dev);
+}
+
+/* How long an entry may be believed. */
+static double entry_timeout(struct fs *fs, const struct inode_facts *facts)
 {
 	if (facts->kind == INODE_STREAM && facts->size < 0)
-		return 0; /* a guess */
+		return 0; /* its size is a guess */
+	if (facts->dev && !is_watched(fs, facts->root, facts->dev))
+		return FS_SHORT_S;
+	return rootmap_is_remote(fs->rootmap, facts->root) ? FS_SHORT_S : FS_LONG_S;
+}
+
+/* A file that is being written changes without a word. */
+static bool is_young(const struct stat *st)
+{
+	int64_t since = (clock_wall_ms() - FS_YOUNG_S * INT64_C(1000)) / 1000;
+
+	return st->st_mtim.tv_sec > since || st->st_ctim.tv_sec > since;
+}
+
+static double attr_timeout(struct fs *fs, const struct inode_facts *facts,
+			   const struct stat *st)
+{
+	double timeout = entry_timeout(fs, facts);
+
 	if (facts->has_writers)
 		return 0;
-	if (facts->dev || rootmap_is_remote(fs->rootmap, facts->root))
-		return FS_SHORT_S;
-	return FS_LONG_S;
+	if (facts->kind != INODE_DISK || timeout <= FS_SHORT_S)
+		return timeout;
+	return is_young(st) ? FS_SHORT_S : FS_SETTLED_S;
 }
 
 int reply_fill_entry(struct folder *folder, const char *name, const struct shown *shown,
@@ -62,8 +88,8 @@ int reply_fill_entry(struct folder *folder, const char *name, const struct shown
 					  .generation = facts.generation,
 					  .attr = shown->st };
 	ret->attr.st_ino = facts.st_ino;
-	ret->attr_timeout = timeout_of(fs, &facts);
-	ret->entry_timeout = facts.has_writers ? FS_SHORT_S : ret->attr_timeout;
+	ret->attr_timeout = attr_timeout(fs, &facts, &shown->st);
+	ret->entry_timeout = entry_timeout(fs, &facts);
 	return 0;
 }
 
@@ -81,13 +107,17 @@ void reply_entry(fuse_req_t req, struct entry *entry, const struct shown *shown)
 
 void reply_no_entry(fuse_req_t req, const struct entry *entry)
 {
-	/* somebody may make it on the disk, behind the mount's back */
+	const struct folder *folder = &entry->folder;
 	struct fuse_entry_param param = { .entry_timeout = FS_SHORT_S };
+
+	/* somebody may make it on the disk, behind the mount's back */
+	if (folder->facts.dev && is_watched(folder->fs, folder->root, folder->facts.dev))
+		param.entry_timeout = FS_LONG_S;
 
 	fuse_reply_entry(req, &param);
 }
 
 void reply_attr(fuse_req_t req, const struct stat *st, const struct inode_facts *facts)
 {
-	fuse_reply_attr(req, st, timeout_of(fs_of(req), facts));
+	fuse_reply_attr(req, st, attr_timeout(fs_of(req), facts, st));
 }

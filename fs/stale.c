@@ -18,6 +18,14 @@ void stale_hear(void *context, int root, const char *rel, enum engine_change cha
 	notifier_push(fs->notifier, &notice);
 }
 
+void stale_see(void *context, int root, const char *rel)
+{
+	struct fs *fs = context;
+
+	notifier_push(fs->notifier,
+		      &(struct notice){ .kind = NOTICE_NAME, .root = root, .rel = rel });
+}
+
 /* The kernel forgets the entry, also one that it holds as missing, and the folder's attributes. */
 static void drop_entry(struct fs *fs, const struct inode_spot *spot)
 {
@@ -119,6 +127,7 @@ static void tell_name(struct fs *fs, const struct notice *notice, const char *pa
 	    (spot.facts.kind != INODE_STREAM ||
 	     refresh_stream(fs, notice, path, &spot.facts))) {
 		drop_attr(fs, spot.facts.id);
+		drop_attr(fs, spot.parent_id); /* its times: the name may be a new one */
 		return;
 	}
 	if (spot.is_whole) {
@@ -157,8 +166,12 @@ void stale_tell(void *context, const struct notice *notice)
 			drop_attr(fs, notice->id);
 		return;
 	}
-	if (rootmap_path(fs->rootmap, notice->root, notice->rel, &path) != 0 || !path[0])
+	if (rootmap_path(fs->rootmap, notice->root, notice->rel, &path) != 0)
 		return;
+	if (!path[0]) {
+		drop_attr(fs, INODE_TOP_ID);
+		return;
+	}
 	if (notice->kind == NOTICE_NAME)
 		tell_name(fs, notice, path);
 	else

@@ -8,5 +8,7 @@
 
 /* For notifier_new(); CONTEXT is the struct fs. */
 void stale_tell(void *context, const struct notice *notice);
+/* For watch_new(); CONTEXT is the struct fs. Never waits. */
+void stale_see(void *context, int root, const char *rel);
 /* For engine_set_listener(); CONTEXT is the struct fs. Never waits. */
 void stale_hear(void *context, int root, const char *rel, enum engine_change change);

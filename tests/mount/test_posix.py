@@ -524,3 +524,41 @@ def test_what_is_done_to_the_disk_is_seen(mnt, root):
     wait_until(lambda: not (mnt / 'f').exists(), 'that it is gone')
     (root / 'd').mkdir()
     wait_until((mnt / 'd').is_dir, 'the new folder')
+
+
+def test_names_that_others_change_are_seen(mnt, root):
+    """Behind the mount's back, whatever the kernel remembers: names held as there, as missing, as a folder."""
+    write_file(root / 'd/f', b'one')
+    assert (mnt / 'd/f').exists() and not (mnt / 'd/new').exists() and not (mnt / 'other').exists()
+    os.unlink(root / 'd/f')
+    wait_until(lambda: errno_of(make_exclusive, mnt / 'd/f') is None, 'a removed name is free')
+    write_file(root / 'd/new', b'new')
+    wait_until((mnt / 'd/new').exists, 'a name that was missing')
+    os.rename(root / 'd', root / 'e')
+    wait_until(lambda: not (mnt / 'd').exists() and (mnt / 'e/new').exists(), 'the folder under its new name')
+    write_file(root / 'd/f', b'another folder')
+    wait_until(lambda: (mnt / 'd/f').exists() and read_file(mnt / 'd/f') == b'another folder', 'the new folder')
+    os.rename(root / 'e/new', root / 'e/newer')
+    wait_until(lambda: sorted(os.listdir(mnt / 'e')) == ['f', 'newer'], 'the renamed file')
+    os.chmod(root / 'e', 0o700)
+    wait_until(lambda: stat.S_IMODE(os.stat(mnt / 'e').st_mode) == 0o700, 'the mode of a folder')
+    os.chmod(root / 'e/newer', 0o600)
+    wait_until(lambda: stat.S_IMODE(os.stat(mnt / 'e/newer').st_mode) == 0o600, 'the mode of a file')
+    os.symlink('newer', root / 'e/link')
+    wait_until(lambda: (mnt / 'e/link').is_symlink(), 'the new symlink')
+    wait_until(lambda: os.stat(mnt / 'e').st_mtime_ns == os.stat(root / 'e').st_mtime_ns, 'the time of the folder')
+
+
+def make_exclusive(path):
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+
+
+def test_a_file_that_others_write_is_seen_growing(mnt, root):
+    write_file(root / 'log', b'')
+    os.utime(root / 'log', (1, 1))
+    assert os.stat(mnt / 'log').st_size == 0
+    with open(mnt / 'log', 'rb', buffering=0) as reading, open(root / 'log', 'ab', buffering=0) as writing:
+        for i in range(3):
+            writing.write(b'line\n')
+            wait_until(lambda: reading.read(100) == b'line\n', 'the next line')
+    wait_until(lambda: os.stat(mnt / 'log').st_size == 15, 'the size')
