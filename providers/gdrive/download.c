@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "providers/gdrive/api.h"
@@ -28,16 +27,14 @@ struct range {
 static bool is_ours(const struct range *range)
 {
 	const struct http_answer *http = &range->answer->http;
-	uint64_t first, last, size;
+	struct wire_range told;
 
 	if (http->status == 200)
 		return range->download->offset + range->taken == 0;
-	if (!http->content_range ||
-	    sscanf(http->content_range, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, &first,
-		   &last, &size) != 3)
+	if (!http->content_range || wire_parse_range(http->content_range, &told) < 0)
 		return false;
-	return first == range->download->offset + range->taken &&
-	       size == (uint64_t)range->size;
+	return told.first == range->download->offset + range->taken &&
+	       told.size == (uint64_t)range->size;
 }
 
 static int take(void *context, const void *data, size_t len)

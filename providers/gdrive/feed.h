@@ -32,7 +32,7 @@ bool feed_is_source_same(const struct feed *feed);
 int feed_source_changed(const struct feed *feed, const char *how);
 
 /* An http_source: the bytes from NEXT on. */
-ssize_t feed_give(void *feed, void *data, size_t len);
+ssize_t feed_give(void *context, void *data, size_t len);
 /* Reads all that is not hashed up to END. 0, PROVIDER_SOURCE_CHANGED, or as the source. */
 _must_check_ int feed_hash_to(struct feed *feed, uint64_t end);
 /* Reads exactly [NEXT, size) into DATA, asking before the last piece and after the end whether the source is the same, and

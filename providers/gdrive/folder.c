@@ -1,6 +1,7 @@
 /* Folders by path. */
 #include "providers/gdrive/folder.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ static int remember(struct anchor *root, const char *path, const struct wire_fil
 	void *old = NULL;
 	int r;
 
+	assert(file->id);
 	if (!folder)
 		return -ENOMEM;
 	folder->id = strdup(file->id);

@@ -191,7 +191,7 @@ static int gdrive_stat(struct provider *base, const struct provider_ref *ref,
 		       struct provider_call *call, struct provider_object *ret)
 {
 	_cleanup_(wire_file_done) struct wire_file file = { .size = -1 };
-	struct errand errand;
+	struct errand errand = { .call = call };
 	int r = begin_object(base, ref, call, &errand);
 
 	if (r != 0)
@@ -243,7 +243,7 @@ static int gdrive_list(struct provider *base, const struct provider_ref *folder,
 		       provider_list_fn *fn, void *context, struct provider_call *call)
 {
 	_cleanup_(wire_list_done) struct wire_list list = { 0 };
-	struct errand errand;
+	struct errand errand = { .call = call };
 	int r = begin(base, folder, call, &errand);
 
 	if (r == 0)
@@ -265,7 +265,7 @@ static int gdrive_fetch(struct provider *base, const struct provider_ref *ref,
 				     .length = length,
 				     .sink = sink,
 				     .context = context };
-	struct errand errand;
+	struct errand errand = { .call = call };
 	int r = begin_object(base, ref, call, &errand);
 
 	return r == 0 ? end(&errand, download_fetch(&errand, &download)) : r;
@@ -275,7 +275,7 @@ static int gdrive_digest(struct provider *base, const struct provider_ref *ref,
 			 const char *revision, struct provider_call *call,
 			 struct digest *ret)
 {
-	struct errand errand;
+	struct errand errand = { .call = call };
 	int r = begin_object(base, ref, call, &errand);
 
 	return r == 0 ? end(&errand, download_digest(&errand, ref->id, revision, ret))
@@ -285,7 +285,7 @@ static int gdrive_digest(struct provider *base, const struct provider_ref *ref,
 static int gdrive_store(struct provider *base, const struct provider_put *put,
 			struct provider_call *call, struct provider_object *ret)
 {
-	struct errand errand;
+	struct errand errand = { .call = call };
 	int r = begin_object(base, &put->ref, call, &errand);
 
 	return r == 0 ? upload_store(&errand, put, ret) : r;
@@ -295,7 +295,7 @@ static int gdrive_trash(struct provider *base, const struct provider_ref *ref,
 			const char *revision, struct provider_call *call)
 {
 	_cleanup_(wire_file_done) struct wire_file file = { .size = -1 };
-	struct errand errand;
+	struct errand errand = { .call = call };
 	int r = begin_object(base, ref, call, &errand);
 
 	if (r != 0)

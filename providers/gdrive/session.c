@@ -72,17 +72,18 @@ int session_open(const struct errand *errand, const struct session_start *start,
 static int take_range(const struct errand *errand, const char *range,
 		      struct session *session)
 {
-	uint64_t last = 0;
+	struct wire_range kept;
 
 	session->state = SESSION_OPEN;
 	session->kept = 0;
 	if (!range)
 		return 0;
-	if (sscanf(range, "bytes=0-%" SCNu64, &last) != 1 || last >= session->total)
+	if (wire_parse_range(range, &kept) < 0 || kept.first ||
+	    kept.last >= session->total)
 		return errand_say(errand, PROVIDER_BUSY,
 				  "cannot be stored: Drive says that it kept other bytes "
 				  "than were sent");
-	session->kept = last + 1;
+	session->kept = kept.last + 1;
 	return 0;
 }
 

@@ -142,6 +142,36 @@ int wire_parse_time(const char *text, int64_t *ret)
 	return 0;
 }
 
+static bool take_number(const char **text, uint64_t *ret)
+{
+	char *end;
+
+	if (**text < '0' || **text > '9')
+		return false;
+	errno = 0;
+	*ret = strtoull(*text, &end, 10);
+	*text = end;
+	return errno == 0;
+}
+
+int wire_parse_range(const char *text, struct wire_range *ret)
+{
+	struct wire_range range = { 0 };
+
+	if (strncmp(text, "bytes", 5) != 0)
+		return -EINVAL;
+	text += 5;
+	if (!take_char(&text, " =") || !take_number(&text, &range.first) ||
+	    !take_char(&text, "-") || !take_number(&text, &range.last))
+		return -EINVAL;
+	if (*text == '/' && (!take_char(&text, "/") || !take_number(&text, &range.size)))
+		return -EINVAL;
+	if (*text || range.first > range.last)
+		return -EINVAL;
+	*ret = range;
+	return 0;
+}
+
 static void take_hex(const cJSON *object, const char *key, uint8_t *ret, size_t len,
 		     bool *has)
 {

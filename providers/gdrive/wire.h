@@ -95,5 +95,10 @@ char *wire_format_jwt_header(const char *key_id);
 char *wire_format_claims(const char *email, const char *audience, const char *subject,
 			 int64_t issued_s, int64_t expires_s);
 
+/* "bytes 5-9/10" (Content-Range) and "bytes=5-9" (Range); size 0 where it is not told. -EINVAL. */
+struct wire_range {
+	uint64_t first, last, size;
+};
+int wire_parse_range(const char *text, struct wire_range *ret);
 /* "2023-11-27T08:56:24.512Z" to nanoseconds since 1970; -EINVAL. */
 int wire_parse_time(const char *text, int64_t *ret);
