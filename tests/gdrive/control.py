@@ -159,6 +159,7 @@ def edit(front, request, body):
         entry = world.entries[body['id']] if 'id' in body else seeder.find(body['path'])
         if entry is None:
             raise KeyError(body['path'])
+        world.remember(entry)
         EDITS[body['do']](world, seeder, entry, body)
         if body['do'] not in ('delete', 'unshare'):
             entry.by = body.get('by', entry.by)

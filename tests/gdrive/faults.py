@@ -12,7 +12,7 @@ MATCH = {'kind', 'method', 'path', 'query', 'name', 'id', 'user', 'host', 'range
 DO = {
     'status', 'reason', 'message', 'retry_after', 'html', 'text', 'when', 'reset', 'reset_after', 'delay', 'jitter',
     'bandwidth', 'keep', 'lose_session', 'expire_token', 'cut', 'flip', 'stall', 'stall_after', 'stall_request',
-    'content_length', 'short_page', 'incomplete', 'corrupt', 'strip',
+    'content_length', 'short_page', 'incomplete', 'corrupt', 'strip', 'close',
 }
 RESETS = ('before', 'during', 'after', 'answer')
 WHEN = ('before', 'after')

@@ -168,6 +168,7 @@ def replace_content(call, entry, body, content, mime=None):
     may(call, entry, 'canModifyContent')
     call.meter.check_day(call.user)
     check_storage(call, entry.owner, content.size)
+    call.world.remember(entry)
     now = call.world.touch(entry, call.user, is_content=True)
     entry.modified = now
     if mime and not body.get('mimeType'):
@@ -211,6 +212,7 @@ def change(call, entry, body):
         raise refusal.Refusal(403, 'fieldNotWritable', 'The resource body includes fields which are not directly '
                                                        'writable.')
     check_properties(body)
+    world.remember(entry)
     moves_to = new_parent(call, entry)
     if body.get('trashed') is not None:
         trash(call, entry, body['trashed'])
@@ -219,7 +221,6 @@ def change(call, entry, body):
         may(call, entry, 'canEdit')
     if body.get('name') is not None and body['name'] != entry.name:
         may(call, entry, 'canRename')
-        entry.was_called = [*entry.was_called[-7:], (world.now(), entry.name)]
         entry.name = body['name']
     entry.mime = body.get('mimeType') or entry.mime
     entry.description = body.get('description', entry.description)
@@ -231,7 +232,6 @@ def change(call, entry, body):
         (entry.starred_by.add if body['starred'] else entry.starred_by.discard)(call.user.email)
     if moves_to:
         world.move(entry, moves_to)
-        entry.listed_from = world.now()
     if editing or moves_to or 'trashed' in body or 'starred' in body:
         world.touch(entry, call.user)
 

@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from email.utils import formatdate
 
 from . import control, keys, refusal, router
 from .wire import Peer, PeerGone, Response, Throttle, read_request, send_response
@@ -67,7 +68,7 @@ class Front:
             some = list(self.sockets)
         for sock in some:
             try:
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
             except OSError:
                 pass
         return len(some)
@@ -138,6 +139,7 @@ class Front:
             event.update(gone=True, bytes_in=request.body.received, seconds=seconds_since(started))
             service.journal.add(event)
             raise
+        response.headers.append(('Date', formatdate(service.world.now() / 1000, usegmt=True)))
         length = response.length if response.content is not None else len(response.body)
         # Logged before it is sent, so that who has the answer finds it in the log.
         event.update(status=response.status, reason=response.reason, id=event['id'] or response.file_id,

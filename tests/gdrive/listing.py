@@ -51,25 +51,35 @@ def scope(call):
     return lambda entry: entry.drive is None
 
 
+def view_of(call):
+    settings = call.settings
+    return View(call.world, call.user, {'name': settings.name_lag, 'list': settings.list_lag})
+
+
+def pool_of(call, parents, lags):
+    """The entries among which a query looks: the children of PARENTS, where it names them."""
+    world, settings = call.world, call.settings
+    if parents is None:
+        return world.entries.values()
+    parents = {call.user.root if parent == 'root' else parent for parent in parents}
+    if len(parents) == 1:
+        call.entry(*parents)
+    elif settings.grouped_parents != 'whole':
+        keep = 0 if settings.grouped_parents == 'nothing' else (len(parents) + 1) // 2
+        parents = set(sorted(parents)[:keep])
+    if lags:  # who was a child once may be anywhere
+        return [entry for entry in world.entries.values()
+                if entry.parent in parents or any(state['parent'] in parents for _, state in entry.past)]
+    return [world.entries[child] for parent in parents for child in world.children.get(parent, ())]
+
+
 def found(call, node):
     """All entries that the query matches, in its order."""
-    world, settings = call.world, call.settings
-    view = View(world, call.user, {'name': settings.name_lag, 'list': settings.list_lag})
-    in_scope, parents = scope(call), node.parents()
-    if parents is not None:
-        if len(parents) > 1 and settings.grouped_parents != 'whole':
-            keep = 0 if settings.grouped_parents == 'nothing' else (len(parents) + 1) // 2
-            parents = set(sorted(parents)[:keep])
-        parents = {call.user.root if parent == 'root' else parent for parent in parents}
-        folders = [world.entries[parent] for parent in parents if parent in world.entries]
-        if len(parents) == 1:
-            call.entry(*parents)
-        pool = [world.entries[child] for folder in folders for child in world.children.get(folder.id, ())]
-    else:
-        pool = world.entries.values()
+    view, in_scope = view_of(call), scope(call)
+    pool = map(view.listed, pool_of(call, node.parents(), view.list_lag))
     return order([entry for entry in pool
-                  if in_scope(entry) and entry.parent is not None and view.is_listed(entry)
-                  and node.matches(entry, view) and world.role(call.user, entry)],
+                  if entry is not None and entry.parent is not None and in_scope(entry)
+                  and node.matches(entry, view) and call.world.role(call.user, entry)],
                  call.params.get('orderBy'), call.user)
 
 
@@ -92,6 +102,7 @@ def list_files(call):
         if bound != identity(call):
             raise refusal.invalid_parameter('pageToken', 'Invalid Value')
     page = [call.world.entries[each] for each in ids[at:at + size] if each in call.world.entries]
+    page = [entry for entry in map(view_of(call).listed, page) if entry]
     answer = {'kind': 'drive#fileList',
               'incompleteSearch': call.settings.incomplete_search or bool(call.faults.get('incomplete'))}
     if at + size < len(ids):

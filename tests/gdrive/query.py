@@ -182,6 +182,8 @@ class Parser:
         if field not in FIELDS:
             raise bad()
         operators, kind = FIELDS[field]
+        if field == 'sharedWithMe' and self.peek()[0] != 'op':
+            return Term(field, '=', True)
         token_kind, op = self.take()
         if op not in operators or token_kind == 'string':
             raise bad()

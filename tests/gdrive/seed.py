@@ -58,7 +58,7 @@ class Seeder:
             if parent.owner:
                 world.users[parent.owner].used += content.size
         world.put(entry)
-        entry.created_here = entry.listed_from = 0
+        entry.created_here = 0
         world.note(entry)
         return entry
 
@@ -91,6 +91,7 @@ class Seeder:
     def replace(self, entry, content, by=None):
         """New content for a file, as somebody else would upload it."""
         now = self.world.now()
+        self.world.remember(entry)
         entry.content, entry.modified, entry.by = content, now, by or entry.by
         entry.version += 2
         entry.revisions.append(Revision(self.world.new_id() + 'Mzk', content, now, entry.by, False, entry.mime,

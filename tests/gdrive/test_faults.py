@@ -172,6 +172,14 @@ def test_wrong_length(server, bot, file, delta):
     assert media(bot, file).data == DATA
 
 
+def test_a_connection_that_ends_without_a_word(server, bot, file):
+    server.faults.add({'do': {'close': True}})
+    answer = media(bot, file)
+    assert answer.data == DATA and answer.headers['Connection'] == 'keep-alive'
+    with pytest.raises(GONE):
+        media(bot, file)
+
+
 def test_missing_headers(server, bot, file):
     server.faults.add({'do': {'strip': ['Content-Range', 'X-Nothing']}})
     answer = media(bot, file, Range='bytes=0-4')

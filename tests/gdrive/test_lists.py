@@ -160,12 +160,27 @@ def test_name_index_lags(server, bot, drive_id):
 
 
 def test_lists_lag(server, bot, drive_id):
+    old = bot.create('old', b'x', drive_id).json['id']
+    folder = bot.create('folder', parent=drive_id).json['id']
+    server.world.skew += 100
     server.set(list_lag=60)
-    file = bot.create('new', b'x', drive_id).json['id']
-    assert bot.get('/files', q=f"'{drive_id}' in parents", **BOTH).json['files'] == []
-    assert bot.get(f'/files/{file}').status == 200
+
+    def listed(parent=drive_id):
+        answer = bot.get('/files', q=f"'{parent}' in parents and trashed = false", orderBy='name',
+                         fields='files(name,size)', **BOTH)
+        return [tuple(file.values()) for file in answer.json['files']]
+
+    bot.create('new', b'x', drive_id)
+    bot.patch(old, {'name': 'moved'}, addParents=folder, removeParents=drive_id)
+    bot.call('PATCH', f'/upload/drive/v3/files/{old}?uploadType=media&supportsAllDrives=true', data=b'longer')
+    assert bot.get(f'/files/{old}', fields='size').json['size'] == '6'
+    assert listed() == [('folder',), ('old', '1')] and listed(folder) == []
     server.world.skew += 61
-    assert len(bot.get('/files', q=f"'{drive_id}' in parents", **BOTH).json['files']) == 1
+    assert listed() == [('folder',), ('new', '1')] and listed(folder) == [('moved', '6')]
+    bot.patch(old, {'trashed': True})
+    assert listed(folder) == [('moved', '6')]
+    server.world.skew += 61
+    assert listed(folder) == []
 
 
 @pytest.mark.parametrize('loss, count', [('whole', 4), ('part', 2), ('nothing', 0)])

@@ -1,6 +1,7 @@
 """The token endpoint: which assertions it takes, and how it refuses the others."""
 
 import time
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -90,6 +91,8 @@ def test_bearer_tokens(server, bot):
 
 def test_skew_of_the_clock(studio, server, bot):
     server.world.skew = -600
+    told = parsedate_to_datetime(bot.get('/about').headers['Date']).timestamp()
+    assert abs(told - (time.time() - 600)) < 60
     assert 'reasonable timeframe' in ask(bot, assertion(studio.key)).json['error_description']
     assert ask(bot, assertion(studio.key, {'iat': NOW - 700, 'exp': NOW + 2000})).status == 200
 

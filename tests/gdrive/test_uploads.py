@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -170,6 +172,28 @@ def test_a_length_is_needed(server, bot):
     bot.connection.putrequest('POST', '/drive/v3/files')
     bot.connection.endheaders()
     assert bot.connection.getresponse().status == 411
+
+
+def test_a_newer_request_ends_one_that_hangs(server, studio, bot, session):
+    server.faults.add({'match': {'kind': 'session.chunk'}, 'do': {'stall': True, 'stall_request': GRAIN + 1}})
+    bot.connection.putrequest('PUT', session)
+    bot.connection.putheader('Content-Length', str(SIZE))
+    bot.connection.endheaders(DATA)
+    sessions = server.service.uploads.sessions.values()
+    deadline = time.monotonic() + 20
+    while next(iter(sessions)).kept < GRAIN:
+        assert time.monotonic() < deadline
+    other = studio.bare()
+    assert kept(other.put(session, b'', f'*/{SIZE}')) == GRAIN
+    assert is_right(other.put(session, DATA[GRAIN:], f'{GRAIN}-{SIZE - 1}/{SIZE}'))
+
+
+def test_one_of_many_creates_with_one_id(studio, bot, drive_id):
+    file_id = bot.get('/files/generateIds', count=1).json['ids'][0]
+    clients = [studio.bare() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda client: client.create('a', DATA, drive_id, id=file_id).status, clients))
+    assert sorted(statuses) == [200] + [409] * 7
 
 
 def test_the_session_needs_no_token(bot, session):

@@ -16,7 +16,9 @@ SHORTCUT = 'application/vnd.google-apps.shortcut'
 GOOGLE = 'application/vnd.google-apps.'
 ROLES = ('reader', 'commenter', 'writer', 'fileOrganizer', 'organizer', 'owner')
 ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-DEPTH = 100
+# What lists that lag show of the past, and how many states back.
+PAST = ('name', 'mime', 'parent', 'trashed_at', 'trashed_by', 'content', 'revisions', 'modified', 'version', 'by')
+STATES = 8
 
 
 @dataclass
@@ -78,9 +80,8 @@ class Entry:
     permissions: dict = field(default_factory=dict)     # email -> role, own ones only
     shared_at: dict = field(default_factory=dict)       # email -> milliseconds
     flags: set = field(default_factory=set)             # abusive, no-download, download-quota, no-sha
-    was_called: list = field(default_factory=list)      # (until, name): names that the index may still have
+    past: list = field(default_factory=list)            # (until, {field: value}): what lists may still show
     created_here: int = 0          # by the service's clock, whatever `created` says
-    listed_from: int = 0           # since when it is what and where it is
 
     @property
     def is_folder(self):
@@ -156,11 +157,16 @@ class World:
     # Entries
 
     def put(self, entry):
-        entry.created_here = entry.listed_from = self.now()
+        entry.created_here = self.now()
         self.entries[entry.id] = entry
         if entry.parent is not None:
             self.children.setdefault(entry.parent, {})[entry.id] = None
         self.issued.discard(entry.id)
+
+    def remember(self, entry):
+        """Before each change: what the entry was until now."""
+        state = {name: getattr(entry, name) for name in PAST}
+        entry.past = [*entry.past[1 - STATES:], (self.now(), {**state, 'revisions': list(entry.revisions)})]
 
     def move(self, entry, parent):
         whole = list(self.subtree(entry)) if entry.drive != parent.drive else []

@@ -102,6 +102,7 @@ class Session:
         self.id = 'ABg5' + secrets.token_urlsafe(90)
         self.call, self.body, self.mime, self.total = call, body, mime, total
         self.lock = threading.Lock()
+        self.peer = None          # of the request that is being served
         self.sink = Sink()
         self.used = call.world.now()
         self.lost = None          # status of every later answer
@@ -179,14 +180,21 @@ class Uploads:
             request.body.drain()
             return Response.text(session.lost if session else 404, 'Not Found' if not session or session.lost == 404
                                  else 'Gone')
+        # A newer request ends one that hangs, as where the client gave up a connection that is still open here.
+        hanging = session.peer
+        if hanging is not None:
+            hanging.abort()
         with session.lock:
-            session.used = self.world.now()
-            if request.method == 'DELETE':
-                session.lost = 404
-                return Response(499, [('Content-Length', '0')])
-            return self._put(request, session)
+            session.peer, session.used = request.peer, self.world.now()
+            try:
+                return self._serve(request, session)
+            finally:
+                session.peer = None
 
-    def _put(self, request, session):
+    def _serve(self, request, session):
+        if request.method == 'DELETE':
+            session.lost = 404
+            return Response(499, [('Content-Length', '0')])
         span = Span.parse(request)
         if session.entry_id is not None:
             request.body.drain()

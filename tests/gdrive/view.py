@@ -3,6 +3,7 @@ Entries as one user's lists see them: which are visible at all, how q compares t
 index that lags behind the truth where a test wants that.
 """
 
+import copy
 import re
 
 from . import refusal
@@ -30,8 +31,20 @@ class View:
         self.world, self.user, self.now = world, user, world.now()
         self.name_lag, self.list_lag = lag.get('name', 0) * 1000, lag.get('list', 0) * 1000
 
-    def is_listed(self, entry):
-        return not self.list_lag or entry.listed_from + self.list_lag <= self.now
+    def listed(self, entry):
+        """The entry as lists know it: itself, an older state of it, or None while they do not know it."""
+        if not self.list_lag:
+            return entry
+        known_at = self.now - self.list_lag
+        if entry.created_here > known_at:
+            return None
+        for until, state in entry.past:
+            if known_at < until:
+                older = copy.copy(entry)
+                for name, value in state.items():
+                    setattr(older, name, value)
+                return older
+        return entry
 
     def indexed_name(self, entry):
         """The name by which queries find the entry; None while the index has none."""
@@ -40,10 +53,7 @@ class View:
         known_at = self.now - self.name_lag
         if entry.created_here > known_at:
             return None
-        for until, name in entry.was_called:
-            if known_at < until:
-                return name
-        return entry.name
+        return next((state['name'] for until, state in entry.past if known_at < until), entry.name)
 
     def compare(self, entry, field, op, value):
         return getattr(self, '_' + field.partition('.')[0])(entry, op, value)

@@ -111,6 +111,13 @@ class Peer:
         except (OSError, ValueError) as error:
             raise PeerGone from error
 
+    def abort(self):
+        """Ends the connection from another thread; whoever serves it sees it gone."""
+        try:
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # not of the TLS layer, which is in use
+        except OSError:
+            pass
+
     def reset(self):
         """Closes with RST instead of FIN."""
         try:
@@ -294,6 +301,7 @@ def send_response(peer, request, response, is_over):
     plain = Response(response.status, headers)
     keeps = request.keeps_alive
     extra = [('Connection', 'keep-alive' if keeps else 'close')]
+    keeps = keeps and 'close' not in fault
     if response.is_chunked and not {'cut', 'content_length', 'stall_after'} & set(fault) and fault.get(
             'reset') != 'answer':
         peer.send(head_of(plain, (*extra, ('Transfer-Encoding', 'chunked'))) + chunks_of(b''.join(pieces)))
