@@ -64,15 +64,15 @@ static void forget_folders(struct watch *watch)
 /* The path of an open folder as this process sees it; allocated. */
 static char *path_of(int fd)
 {
-	char link[64], path[4096];
+	char link[64], target[4096];
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n <= 0 || path[0] != '/')
+	n = readlink(link, target, sizeof(target) - 1);
+	if (n <= 0 || target[0] != '/')
 		return NULL;
-	path[n] = '\0';
-	return strdup(path);
+	target[n] = '\0';
+	return strdup(target);
 }
 
 /* PATH below the folder ROOT: "" or "a/b"; NULL where it is not. */
@@ -182,7 +182,7 @@ static void take_all(struct watch *watch, void *buffer)
 	ssize_t n;
 
 	while ((n = read(watch->fd, buffer, BUFFER_SIZE)) > 0) {
-		const struct fanotify_event_metadata *event = buffer;
+		struct fanotify_event_metadata *event = buffer;
 
 		for (; FAN_EVENT_OK(event, n); event = FAN_EVENT_NEXT(event, n))
 			take_event(watch, event);
