@@ -385,7 +385,7 @@ static bool try_pull(struct work *work, const struct bson_walk *file,
 	struct condition condition = { .entry = &old_list->list[at] };
 	char path[64];
 
-	if (old_list->n != new_list->n + 1 ||
+	if (at >= old_list->n || old_list->n != new_list->n + 1 ||
 	    !has_same_rest(old_list, at + 1, new_list, at) ||
 	    !is_unique(old_list, old_list->list[at].name))
 		return false;
@@ -404,7 +404,7 @@ static bool try_fields(struct work *work, const struct bson_walk *file,
 	size_t set = work->set.len, unset = work->unset.len;
 	struct condition condition = { .entry = &old_list->list[at] };
 
-	if (old_list->n != new_list->n || at == old_list->n ||
+	if (at >= old_list->n || old_list->n != new_list->n ||
 	    !has_same_rest(old_list, at + 1, new_list, at + 1) ||
 	    !is_unique(old_list, old_list->list[at].name) ||
 	    !is_unique(new_list, old_list->list[at].name) ||
@@ -423,7 +423,8 @@ static bool try_fields(struct work *work, const struct bson_walk *file,
 static int change_file(struct work *work, const struct bson_walk *old_file,
 		       const struct bson_walk *new_file, bool is_whole)
 {
-	_cleanup_(elements_done) struct elements old_list = { 0 }, new_list = { 0 };
+	_cleanup_(elements_done) struct elements old_list = { 0 };
+	_cleanup_(elements_done) struct elements new_list = { 0 };
 	struct bson_walk old_sites, new_sites;
 	int r = 0;
 
@@ -433,7 +434,7 @@ static int change_file(struct work *work, const struct bson_walk *old_file,
 		r = elements_load(&old_sites, &old_list);
 		if (r == 0)
 			r = elements_load(&new_sites, &new_list);
-		if (r < 0)
+		if (r != 0)
 			return r;
 		if (try_push(work, old_file, &old_list, &new_list) ||
 		    try_pull(work, old_file, &old_list, &new_list) ||

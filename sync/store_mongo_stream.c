@@ -38,9 +38,7 @@ struct store_mongo_stream {
 	mongoc_client_t *client;
 	mongoc_client_session_t *session;
 	uint32_t server;
-	struct { /* of the reply to the opening command */
-		uint32_t t, i;
-	} opened;
+	uint64_t opened; /* time of the opening command's reply: seconds, ordinal */
 	pthread_t thread;
 	bool has_thread;
 
@@ -372,6 +370,7 @@ static int get_more(struct store_mongo_stream *stream, int64_t await_ms)
 static int open_cursor(struct store_mongo_stream *stream, const char *position)
 {
 	bson_t command, reply;
+	uint32_t t, i;
 	bson_iter_t it;
 	int r;
 
@@ -381,8 +380,10 @@ static int open_cursor(struct store_mongo_stream *stream, const char *position)
 		if (r == 0)
 			r = queue_reply(stream, &reply, "cursor.firstBatch");
 		if (bson_iter_init_find(&it, &reply, "operationTime") &&
-		    BSON_ITER_HOLDS_TIMESTAMP(&it))
-			bson_iter_timestamp(&it, &stream->opened.t, &stream->opened.i);
+		    BSON_ITER_HOLDS_TIMESTAMP(&it)) {
+			bson_iter_timestamp(&it, &t, &i);
+			stream->opened = (uint64_t)t << 32 | i;
+		}
 		bson_destroy(&reply);
 	}
 	bson_destroy(&command);
@@ -392,17 +393,18 @@ static int open_cursor(struct store_mongo_stream *stream, const char *position)
 /* The stream has read all that was there when it was opened. A token is "82", seconds and ordinal in hex, and more. */
 static bool has_caught_up(struct store_mongo_stream *stream)
 {
-	unsigned t = 0, i = 0;
+	char digits[17] = "";
 	const char *data;
-	int n = 0;
+	uint64_t at = 0;
+	char *end = digits;
 
 	mutex_lock(&stream->lock);
 	data = stream->position ? strstr(stream->position, "\"82") : NULL;
 	if (data)
-		n = sscanf(data + 3, "%8x%8x", &t, &i);
+		str_cut(digits, sizeof(digits), data + strlen("\"82"));
 	mutex_unlock(&stream->lock);
-	return n != 2 || t > stream->opened.t ||
-	       (t == stream->opened.t && i >= stream->opened.i);
+	at = strtoull(digits, &end, 16);
+	return end != digits + sizeof(digits) - 1 || at >= stream->opened;
 }
 
 static int catch_up(struct store_mongo_stream *stream)
@@ -546,8 +548,10 @@ void store_mongo_stream_free(struct store_mongo_stream *stream)
 		mongoc_client_session_destroy(stream->session);
 	if (stream->client)
 		mongoc_client_destroy(stream->client);
+	mutex_lock(&stream->lock);
 	buf_done(&stream->events);
 	free(stream->position);
+	mutex_unlock(&stream->lock);
 	free(stream->database);
 	free(stream->collection);
 	cond_done(&stream->taken);
