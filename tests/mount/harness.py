@@ -13,6 +13,7 @@ Nothing here sleeps for a time that is hoped to be enough: wait_until() polls a 
 story starts is ended with it, also where it fails, and what a sanitiser reported of any process fails the story.
 """
 
+import base64
 import contextlib
 import errno
 import glob
@@ -194,7 +195,7 @@ class Site:
         self.env = {
             'PATH': os.environ['PATH'], 'HOME': str(self.dir / 'home'), 'LC_ALL': 'C.UTF-8',
             'SITEFS_CONFIG': str(world.presets), 'SITEFS_STATE': str(self.dir / 'state'),
-            'SITEFS_STORE': world.store, 'SITEFS_ACTIVE_SITE': name, 'XDG_RUNTIME_DIR': str(self.runtime),
+            'SITEFS_STORE': world.store, 'AVALON_DB': world.database, 'SITEFS_ACTIVE_SITE': name, 'XDG_RUNTIME_DIR': str(self.runtime),
             **{key: f'{os.environ.get(key, "")}:log_path={world.dir}/sanitiser.{key}'.lstrip(':')
                for key in SANITISERS},
         }
@@ -364,6 +365,40 @@ class Hand:
         self.edit(rel, change, project)
 
 
+class MongoHand(Hand):
+    """The same in a MongoDB server."""
+
+    def put(self, *docs, project=PROJECT):
+        self.send({'update': project, 'updates': [{'q': {'_id': doc['_id']}, 'u': doc} for doc in docs]})
+
+    def drop(self, *docs, project=PROJECT):
+        self.send({'delete': project, 'deletes': [{'q': {'_id': doc['_id']}, 'limit': 1} for doc in docs]})
+
+    def drop_truths(self):
+        self.send({'delete': 'truth', 'deletes': [{'q': {}, 'limit': 0}]}, database=f'{self.world.database}_sitefs')
+
+    def truths(self):
+        found = self.send({'find': 'truth', 'batchSize': 100_000}, database=f'{self.world.database}_sitefs')
+        return {doc['_id']['k']: truth_of(doc) for doc in found['cursor']['firstBatch']}
+
+    def docs(self, project=PROJECT):
+        """Every document as the server has it, past sitefs: canonical extended JSON, in the order of its keys."""
+        found = self.send({'find': project, 'sort': {'_id': 1}, 'batchSize': 100_000})
+        return found['cursor']['firstBatch']
+
+    def send(self, command, database=None):
+        reply, = self.world.mongod.run(database or self.world.database, command)
+        assert not reply.get('writeErrors'), reply
+        return reply
+
+
+def truth_of(doc):
+    sha256 = base64.b64decode(doc['sha256']['$binary']['base64']).hex() if 'sha256' in doc else ''
+    return {'project': doc['_id']['p'], 'key': doc['_id']['k'], 'size': int(doc['size']['$numberLong']),
+            'mtime_ns': int(doc['mtime_ns']['$numberLong']), 'sha256': sha256,
+            'remotes': ' '.join(remote['site'] for remote in doc['remotes'])}
+
+
 def recorded():
     """The fields of an entry that has the file."""
     return {'created_dt': {'$date': {'$numberLong': str(int(time.time() * 1000))}}}
@@ -381,14 +416,16 @@ def make_document(rel, sites, size=0):
 class World:
     """The studio's store, a folder as the remote, and sites."""
 
-    def __init__(self, path, short):
-        self.dir, self.short = path, short
+    def __init__(self, path, short, mongod=None):
+        self.dir, self.short, self.mongod = path, short, mongod
         self.presets = path / 'presets'
         self.remote = path / REMOTE
         self.store_path = path / 'store' / 'studio.sqlite'
-        self.store = f'sqlite:{self.store_path}'
+        self.store = mongod.uri if mongod else f'sqlite:{self.store_path}'
+        # Stories may share a server.
+        self.database = f'story_{short.name[-8:]}' if mongod else 'avalon'
         self.sites = {}
-        self.hand = Hand(self)
+        self.hand = MongoHand(self) if mongod else Hand(self)
         self.n_sentinels = 0
         self.config = {'local_id': 'local_0', 'retry_cnt': 3, 'loop_delay': 1, 'active_site': 'studio',
                        'remote_site': REMOTE}
@@ -414,7 +451,7 @@ class World:
         if key not in self.sites:
             self.sites[key] = Site(self, name, self.root_names, host)
             self.write_presets()
-            if not self.store_path.exists():
+            if not self.mongod and not self.store_path.exists():
                 self.import_docs()  # of nothing: an empty store
         return self.sites[key]
 

@@ -1,0 +1,243 @@
+"""The studio's own MongoDB as the store: two sites on one server, a running Pype's documents, a server that goes away."""
+
+import json
+import os
+import time
+
+import pytest
+
+from harness import DEADLINE, REMOTE, read_file, stays, tree, wait_until
+from test_fixture import FIXTURES, files_of
+
+N_FILES = 100
+FILES = [f'frames/f.{frame:04d}.exr' for frame in range(N_FILES)]
+
+on_replica_set = pytest.mark.mongodb('replica_set')
+on_standalone = pytest.mark.mongodb('standalone')
+
+
+def entries(world, site):
+    """The entries of a site, by path, past sitefs."""
+    found = {}
+    for file in files_of(world.hand.docs()):
+        assert file['path'] not in found
+        found[file['path']] = [entry for entry in file['sites'] if entry['name'] == site]
+    return found
+
+
+def are_recorded(world, site, n):
+    return [len(found) == 1 and 'created_dt' in found[0] for found in entries(world, site).values()] == [True] * n
+
+
+# ---- the main job ----
+
+@on_replica_set
+def test_published_file_is_opened_elsewhere(world, studio, home):
+    studio.sync()
+    home.mount()
+    frame = studio.write('shot/v001/a.1001.exr', size=300_000)
+    studio.publish('shot/v001/a.1001.exr')
+    # A folder's names are its own: nobody looks at it before it is there.
+    wait_until(lambda: os.path.exists(home.mnt / 'shot/v001/a.1001.exr'), 'it is listed at home')
+    assert home.read('shot/v001/a.1001.exr') == frame
+    wait_until(lambda: world.is_recorded('a.1001.exr', 'local_0'), 'recorded at home')
+    assert are_recorded(world, REMOTE, 1) and are_recorded(world, 'studio', 1)
+
+
+@on_replica_set
+def test_time_from_insert_to_listing(world, studio, home):
+    """What a change stream is for. The time is printed, not judged: the machine may be busy."""
+    world.publish('shot/first.exr')
+    home.mount()
+    wait_until(lambda: os.path.exists(home.mnt / 'shot/first.exr'), 'it is listed at home')
+    data = os.urandom(1000)
+    os.makedirs(world.remote_root() / 'shot', exist_ok=True)
+    (world.remote_root() / 'shot/second.exr').write_bytes(data)
+    doc = json.loads(json.dumps(world.hand.docs()[-1]).replace('first.exr', 'second.exr'))
+    for old, new in (('_id', 'a'), ('parent', 'b')):
+        doc[old] = {'$oid': new * 24}
+    doc['files'][0]['_id'] = {'$oid': 'c' * 24}
+    started = time.monotonic()
+    world.hand.send({'insert': 'demo', 'documents': [doc]})
+    wait_until(lambda: 'second.exr' in os.listdir(home.mnt / 'shot'), 'listed')
+    print(f'from insert to ls: {time.monotonic() - started:.3f} s')
+    assert home.read('shot/second.exr') == data
+
+
+@on_standalone
+def test_standalone_is_looked_at(world, studio, home):
+    """Without a change stream: within loop_delay, one second here."""
+    studio.sync()
+    home.mount()
+    frame = studio.write('shot/v001/a.1001.exr', size=300_000)
+    studio.publish('shot/v001/a.1001.exr')
+    wait_until(lambda: os.path.exists(home.mnt / 'shot/v001/a.1001.exr'), 'it is listed at home')
+    assert home.read('shot/v001/a.1001.exr') == frame
+    wait_until(lambda: world.is_recorded('a.1001.exr', 'local_0'), 'recorded at home')
+
+
+@on_standalone
+def test_standalone_sees_another_program_publish(world, studio, home):
+    """A new document of Pype's, which tells nobody."""
+    home.mount()
+    data = b'of pype'
+    (world.remote_root() / 'pype.exr').write_bytes(data)
+    now = {'$oid': f'{int(time.time()):08x}' + '0' * 16}
+    world.hand.send({'insert': 'demo', 'documents': [
+        {'_id': now, 'schema': 'pype:representation-2.0', 'type': 'representation', 'name': 'exr', 'parent': now,
+         'data': {}, 'context': {}, 'files': [
+             {'_id': now, 'path': '{root[work]}/pype.exr', 'size': len(data), 'sites': [
+                 {'name': 'studio', 'created_dt': {'$date': {'$numberLong': '1'}}},
+                 {'name': REMOTE, 'created_dt': {'$date': {'$numberLong': '1'}}}]}]}]})
+    wait_until(lambda: os.path.exists(home.mnt / 'pype.exr'), 'it is listed at home')
+    assert home.read('pype.exr') == data
+
+
+# ---- a studio's documents ----
+
+@on_replica_set
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason=f'fixtures missing: no folder {FIXTURES}')
+@pytest.mark.parametrize('dump', ['maya_publish/avalon_tests.test_project.json', 'site_sync/test_db.test_project.bson'])
+def test_only_our_entries_differ(world, studio, dump):
+    """Restored, asked for, synced, read again past sitefs: every other byte is as it was, keys in their order."""
+    studio.sitefs('import', '--project', 'demo', FIXTURES / dump)
+    before = world.hand.docs()
+    for file in files_of(before):
+        rel = os.path.normpath(file['path'].replace('{root[work]}/', '').replace('{root}/', ''))
+        studio.write(rel)
+    studio.sitefs('add-site', REMOTE, '--project', 'demo', '--all')
+    studio.sync_once()
+    after = world.hand.docs()
+    assert before != after
+    assert without(before, REMOTE) == without(after, REMOTE)
+    assert any('created_dt' in entry for file in files_of(after) for entry in file['sites'] if entry['name'] == REMOTE)
+
+
+def without(docs, *sites):
+    """Text of the documents without the entries of those sites."""
+    docs = json.loads(json.dumps(docs))
+    for file in files_of(docs):
+        file['sites'] = [entry for entry in file['sites'] if entry['name'] not in sites]
+    return json.dumps(docs)
+
+
+# ---- a server that goes away ----
+
+@on_replica_set
+def test_killed_and_restarted_in_a_sync(world, studio, replica_set):
+    """Results wait in the outbox; the mount answers all the while; in the end each file is recorded once."""
+    for rel in FILES:
+        studio.write(rel, size=200_000)
+    studio.publish(*FILES)
+    daemon = studio.mount()
+    for wanted in (10, 40):
+        wait_until(lambda wanted=wanted: len(tree(world.remote_root())) > wanted, f'{wanted} files are sent')
+        replica_set.kill()
+        wait_until(lambda: not studio.status()['store']['reachable'], 'it is noticed')
+        assert len(os.listdir(studio.mnt / 'frames')) == N_FILES
+        assert studio.read(FILES[0]) == studio.on_disk(FILES[0])
+        studio.write('work/unpublished.ma')
+        assert os.path.exists(studio.mnt / 'work/unpublished.ma')
+        replica_set.start()
+        replica_set.wait_writable()
+    wait_until(lambda: are_recorded(world, REMOTE, N_FILES), 'all is recorded, once each')
+    assert daemon.is_running
+    assert all(read_file(world.remote_file(rel)) == studio.on_disk(rel) for rel in FILES)
+    assert [name for name in tree(world.remote_root()) if name not in ('frames/', *FILES)
+            and not name.startswith('.sitefs')] == []
+
+
+@on_replica_set
+def test_silent_server(world, studio, replica_set):
+    """Connections stay open and nobody answers: listing and reading go on."""
+    world.publish('shot/a.exr')
+    studio.mount()
+    replica_set.stop()
+    try:
+        started = time.monotonic()
+        assert os.listdir(studio.mnt / 'shot') == ['a.exr']
+        assert studio.read('shot/a.exr') == studio.on_disk('shot/a.exr')
+        assert time.monotonic() - started < DEADLINE
+    finally:
+        replica_set.resume()
+    studio.write('shot/b.exr')
+    studio.publish('shot/b.exr')
+    wait_until(lambda: world.is_recorded('b.exr', REMOTE), 'it goes on')
+
+
+@on_replica_set
+def test_server_is_away_at_the_start(world, studio, replica_set):
+    frame = world.publish('shot/a.exr')
+    replica_set.kill()
+    try:
+        studio.mount()
+        assert studio.read('shot/a.exr') == frame
+        assert not studio.status()['store']['reachable']
+        result = studio.run('publish', '--project', 'demo', studio.root / 'shot/a.exr')
+        assert result.code == 10 and result.err.count('\n') == 1, result
+    finally:
+        replica_set.start()
+        replica_set.wait_writable()
+    wait_until(lambda: studio.status()['store']['reachable'], 'it is found again')
+
+
+@on_replica_set
+def test_lost_position_is_read_anew(world, studio, home, replica_set):
+    """A server that cannot go on from where we were (its history is gone): everything is read again."""
+    world.publish('shot/a.exr')
+    home.mount()
+    wait_until(lambda: os.path.exists(home.mnt / 'shot/a.exr'), 'it is listed at home')
+    replica_set.run('admin', {'configureFailPoint': 'failCommand', 'mode': {'times': 2},
+                              'data': {'failCommands': ['getMore', 'aggregate'], 'errorCode': 286}})
+    world.publish('shot/b.exr')
+    wait_until(lambda: os.path.exists(home.mnt / 'shot/b.exr'), 'what came meanwhile is listed')
+    replica_set.run('admin', {'configureFailPoint': 'failCommand', 'mode': 'off'})
+    world.publish('shot/c.exr')
+    wait_until(lambda: os.path.exists(home.mnt / 'shot/c.exr'), 'it follows again')
+
+
+# ---- two daemons of one site ----
+
+def second_host(world, studio):
+    """Another machine of the same site: the same folder, a state of its own."""
+    other = world.site('studio', host='studio2')
+    other.roots, other.root = studio.roots, studio.root
+    world.write_presets()
+    return other
+
+
+def written(daemon):
+    """Bytes that the daemon has written to anything."""
+    with open(f'/proc/{daemon.process.pid}/io', encoding='ascii') as file:
+        return int(dict(line.split(': ') for line in file)['wchar'])
+
+
+@on_replica_set
+def test_two_daemons_send_each_file_once(world, studio):
+    size, n = 4_000_000, 24
+    other = second_host(world, studio)
+    for rel in FILES[:n]:
+        studio.write(rel, size=size)
+    first, second = studio.sync(), other.sync()
+    before = written(first) + written(second)
+    studio.publish(*FILES[:n])
+    wait_until(lambda: are_recorded(world, REMOTE, n), 'all is recorded')
+    total = written(first) + written(second) - before
+    assert total > n * size * 0.9, 'what is counted is what is sent'
+    assert total < n * size * 1.25
+    assert all(read_file(world.remote_file(rel)) == studio.on_disk(rel) for rel in FILES[:n])
+
+
+@on_replica_set
+def test_the_other_daemon_finishes(world, studio):
+    """What the one held when it was killed is free at once on this machine: nobody waits for a time to pass."""
+    for rel in FILES:
+        studio.write(rel, size=100_000)
+    other = second_host(world, studio)
+    studio.publish(*FILES)
+    first, second = studio.sync(), other.sync()
+    wait_until(lambda: len(tree(world.remote_root())) > 20, 'they are at it')
+    first.kill()
+    wait_until(lambda: are_recorded(world, REMOTE, N_FILES), 'the other one finishes')
+    assert second.is_running
+    assert all(read_file(world.remote_file(rel)) == studio.on_disk(rel) for rel in FILES)
