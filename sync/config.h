@@ -55,7 +55,7 @@ struct config {
 	char *store_uri; /* "sqlite:/path" or "mongodb://..."; NULL if none was named */
 	char *store_database; /* AVALON_DB, default "avalon" */
 	char *state_dir;
-	char *runtime_dir; /* control sockets: $XDG_RUNTIME_DIR/sitefs or /run/sitefs */
+	char *runtime_dir; /* of control sockets */
 
 	int n_readers;            /* pool for reads that people wait for: 8 */
 	int n_workers;            /* pool for background transfers: 4 */
@@ -110,5 +110,8 @@ int config_each_key(const struct config *config,
 /* 0 where PATH, or the nearest folder above that exists, is on a disk of this machine; -EREMOTE with
  * the reason on a network file system (NFS, SMB, FUSE, ...): no place for a database. */
 int config_check_local_fs(const char *path, struct error *error);
+/* Where control sockets are: $XDG_RUNTIME_DIR/sitefs, else /run/sitefs of root, else of a user /run/user/UID/sitefs, where
+ * the session manager made that, or /tmp/sitefs-UID. For the caller to free; NULL on -ENOMEM. */
+char *config_runtime_dir(void);
 /* A store's URI as people may see it: without user, password and options. NULL on -ENOMEM. */
 char *config_hide_secrets(const char *uri);

@@ -1,6 +1,7 @@
 /* Where presets lie: which folder, and which files in it. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "sync/base/buf.h"
 #include "sync/base/log.h"
@@ -160,4 +161,21 @@ void config_files_done(struct config_files *files)
 	for (size_t i = 0; i < files->n; i++)
 		json_file_free(files->files[i]);
 	files->n = 0;
+}
+
+char *config_runtime_dir(void)
+{
+	const char *base = getenv("XDG_RUNTIME_DIR");
+	unsigned uid = geteuid();
+	_cleanup_(freep) char *session = strf("/run/user/%u", uid);
+	struct stat st;
+
+	if (base && base[0] == '/')
+		return strf("%s/sitefs", base);
+	if (!uid)
+		return strdup("/run/sitefs");
+	if (session && lstat(session, &st) == 0 && S_ISDIR(st.st_mode) &&
+	    st.st_uid == uid)
+		return strf("%s/sitefs", session);
+	return strf("/tmp/sitefs-%u", uid);
 }

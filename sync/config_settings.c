@@ -347,14 +347,6 @@ static int default_state(char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int default_runtime(char **ret)
-{
-	const char *base = getenv("XDG_RUNTIME_DIR");
-
-	*ret = base && base[0] == '/' ? strf("%s/sitefs", base) : strdup("/run/sitefs");
-	return *ret ? 0 : -ENOMEM;
-}
-
 static bool is_known(const char *name, bool is_preset)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
@@ -438,7 +430,7 @@ static int load(struct loader *loader)
 
 	r = default_state(&config->state_dir);
 	if (r == 0)
-		r = default_runtime(&config->runtime_dir);
+		r = (config->runtime_dir = config_runtime_dir()) ? 0 : -ENOMEM;
 	if (r == 0)
 		r = config_files_load(config->dir, loader->options->project,
 				      "config.json", &loader->presets, loader->error);

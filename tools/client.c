@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sync/base/path.h"
+#include "sync/config.h"
 #include "tools/pathspec.h"
 
 #define PATIENCE_MS 60000
@@ -108,19 +109,15 @@ static int add_daemons(const char *dir, struct daemon_facts **list, size_t *n)
 
 int client_list(struct daemon_facts **list, size_t *n)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	_cleanup_(freep) char *dir = NULL;
+	_cleanup_(freep) char *dir = config_runtime_dir();
 	int r = 0;
 
 	*list = NULL;
 	*n = 0;
-	if (runtime && runtime[0]) {
-		dir = strf("%s/sitefs", runtime);
-		if (!dir)
-			return -ENOMEM;
-		if (strcmp(dir, SYSTEM_DIR) != 0)
-			r = add_daemons(dir, list, n);
-	}
+	if (!dir)
+		return -ENOMEM;
+	if (strcmp(dir, SYSTEM_DIR) != 0)
+		r = add_daemons(dir, list, n);
 	return r < 0 ? r : add_daemons(SYSTEM_DIR, list, n);
 }
 

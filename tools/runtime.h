@@ -1,5 +1,5 @@
 /*
- * The runtime folder ($XDG_RUNTIME_DIR/sitefs or /run/sitefs): where daemons publish NAME.sock and NAME.json, and
+ * The runtime folder (config_runtime_dir()): where daemons publish NAME.sock and NAME.json, and
  * clients find them. A daemon's NAME comes from its state folder, which it holds locked: so what lies there under its
  * own name is stale. A file lock on the folder keeps a client that removes stale entries from meeting a daemon that
  * publishes itself. Used by one thread at a time.

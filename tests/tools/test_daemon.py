@@ -10,6 +10,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -366,3 +367,39 @@ class TestMountPoint:
     def test_options(self, option, word):
         pathlib.Path(self.world.path / 'm').mkdir()
         assert word in self.refused('m', '-o', option)
+
+
+def test_a_user_without_a_runtime_folder(world):
+    """As after `su`: no session manager has made one. Root tries it as nobody, who must reach the program for that."""
+    user = 65534 if os.geteuid() == 0 else os.geteuid()
+    env = {key: value for key, value in world.env.items() if key != 'XDG_RUNTIME_DIR'}
+    with tempfile.TemporaryDirectory(prefix='sitefs-test-', dir='/tmp') as folder:
+        os.chown(folder, user, -1)
+        env['HOME'] = folder
+        for key in ('XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_DATA_HOME'):
+            env.pop(key)
+
+        def run(*args, code=0):
+            done = subprocess.run([SITEFS, *args], user=user, env=env, cwd=folder, text=True, capture_output=True,
+                                  stdin=subprocess.DEVNULL, timeout=60, check=False)
+            assert done.returncode == code, done.stdout + done.stderr
+            return done
+
+        try:
+            run('version')
+        except PermissionError:
+            return
+        run('init', 'c', '--store', f'sqlite:{folder}/store.sqlite', '--root', f'work={folder}/work')
+        daemon = subprocess.Popen([SITEFS, 'sync', '--config', 'c', '--state', 'state'], user=user, env=env, cwd=folder,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            end = time.monotonic() + DEADLINE
+            while subprocess.run([SITEFS, 'status', '--state', 'state'], user=user, env=env, cwd=folder,
+                                 capture_output=True, check=False).returncode:
+                assert time.monotonic() < end and daemon.poll() is None, daemon.stderr.read()
+                time.sleep(0.02)
+        finally:
+            daemon.terminate()
+            daemon.communicate()
+            with contextlib.suppress(OSError):
+                os.rmdir(f'/tmp/sitefs-{user}')
