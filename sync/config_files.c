@@ -167,15 +167,15 @@ char *config_runtime_dir(void)
 {
 	const char *base = getenv("XDG_RUNTIME_DIR");
 	unsigned uid = geteuid();
-	_cleanup_(freep) char *session = strf("/run/user/%u", uid);
+	char session[32];
 	struct stat st;
 
 	if (base && base[0] == '/')
 		return strf("%s/sitefs", base);
 	if (!uid)
 		return strdup("/run/sitefs");
-	if (session && lstat(session, &st) == 0 && S_ISDIR(st.st_mode) &&
-	    st.st_uid == uid)
+	snprintf(session, sizeof(session), "/run/user/%u", uid);
+	if (lstat(session, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid)
 		return strf("%s/sitefs", session);
 	return strf("/tmp/sitefs-%u", uid);
 }

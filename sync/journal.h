@@ -90,6 +90,8 @@ int journal_stamp_get(struct journal *journal, int root, const char *rel,
 int journal_stamp_put(struct journal *journal, int root, const char *rel,
 		      const struct stamp *stamp);
 int journal_stamp_drop(struct journal *journal, int root, const char *rel);
+/* Bytes of the files that have a stamp of KIND. */
+int journal_stamp_bytes(struct journal *journal, enum stamp_kind kind, int64_t *ret);
 /* From memory: a STAMP_COPY row exists, so that the file keeps the st_ino it was shown with. */
 bool journal_has_copy(struct journal *journal, int root, const char *rel);
 int journal_stamp_each(struct journal *journal, enum stamp_kind kind,

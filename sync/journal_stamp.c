@@ -249,6 +249,24 @@ int journal_stamp_each(struct journal *journal, enum stamp_kind kind,
 	return 0;
 }
 
+int journal_stamp_bytes(struct journal *journal, enum stamp_kind kind, int64_t *ret)
+{
+	DB_LOAN loan = { 0 };
+	DB_ROWS *stmt = NULL;
+	int r;
+
+	r = db_pool_take(journal->readers, &loan);
+	if (r == 0)
+		r = db_query(loan.db, &stmt, "SELECT sum(size) FROM stamp WHERE kind=?",
+			     "i", (int64_t)kind);
+	if (r == 0)
+		r = db_step(stmt);
+	if (r < 0)
+		return r;
+	*ret = r > 0 ? db_int(stmt, 0) : 0;
+	return 0;
+}
+
 int journal_load_copies(struct journal *journal)
 {
 	DB_ROWS *stmt = NULL;

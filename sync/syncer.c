@@ -29,6 +29,24 @@ int syncer_touched(void *context, int root, const char *rel)
 	return key ? map_put(&engine->dirty, key, engine, NULL) : -ENOMEM;
 }
 
+static void note_state(struct engine *engine, const struct assessment *assessment)
+{
+	enum file_state state =
+		assessment->is_hidden ? FILE_HIDDEN : assessment->whole.state;
+
+	if (!assessment->path.n_records) {
+		tally_drop(&engine->tally, assessment->root, assessment->rel);
+		return;
+	}
+	if (tally_put(&engine->tally, assessment->root, assessment->rel, state,
+		      assessment->path.node.shown != SHOWN_NOT))
+		events_emit(&engine->events,
+			    (struct engine_event){ .root = assessment->root,
+						   .rel = assessment->rel,
+						   .what = "state",
+						   .state = state });
+}
+
 void syncer_decide(struct engine *engine, int root, const char *rel)
 {
 	struct assess_setup setup = engine_assess_setup(engine);
@@ -48,12 +66,7 @@ void syncer_decide(struct engine *engine, int root, const char *rel)
 		return;
 	}
 	signature = assessment_signature(&assessment);
-	if (assessment.path.n_records)
-		tally_put(&engine->tally, root, rel,
-			  assessment.is_hidden ? FILE_HIDDEN : assessment.whole.state,
-			  assessment.path.node.shown != SHOWN_NOT);
-	else
-		tally_drop(&engine->tally, root, rel);
+	note_state(engine, &assessment);
 	if (plan && plan->signature != signature) {
 		/* another situation: its age starts anew, a failure of before is over */
 		plan->since_ms = now;
@@ -83,9 +96,6 @@ static void touched_one(struct engine *engine, const char *key)
 	rel++;
 	engine_tell(engine, (int)root, rel, ENGINE_CHANGE_NAME);
 	syncer_decide(engine, (int)root, rel);
-	events_emit(
-		&engine->events,
-		(struct engine_event){ .root = (int)root, .rel = rel, .what = "state" });
 }
 
 void syncer_decide_dirty(struct engine *engine)

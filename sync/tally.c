@@ -37,21 +37,24 @@ static void forget(struct tally *tally, const void *packed) REQUIRES(&tally->loc
 	tally->n_paths--;
 }
 
-void tally_put(struct tally *tally, int root, const char *rel, enum file_state state,
+bool tally_put(struct tally *tally, int root, const char *rel, enum file_state state,
 	       bool is_shown)
 {
 	uint64_t hash = hash_of(root, rel);
+	bool is_news = false;
 	void *old = NULL;
 
 	mutex_lock(&tally->lock);
 	if (map_put_n(&tally->map, &hash, sizeof(hash), pack(state, is_shown), &old) ==
 	    0) {
 		forget(tally, old);
+		is_news = !old || (uintptr_t)old >> 1 != (uintptr_t)state;
 		tally->n[state]++;
 		tally->n_shown += is_shown;
 		tally->n_paths++;
 	}
 	mutex_unlock(&tally->lock);
+	return is_news;
 }
 
 void tally_drop(struct tally *tally, int root, const char *rel)

@@ -21,7 +21,8 @@ struct tally {
 
 void tally_init(struct tally *tally);
 void tally_done(struct tally *tally);
-void tally_put(struct tally *tally, int root, const char *rel, enum file_state state,
+/* True where the state is another one than before. */
+bool tally_put(struct tally *tally, int root, const char *rel, enum file_state state,
 	       bool is_shown);
 void tally_drop(struct tally *tally, int root, const char *rel);
 /* RET gets the counts by state of N_FILES published files of which N_SHOWN are shown by the index. */

@@ -59,7 +59,7 @@ static struct json *event_json(const struct answer *answer,
 		answer_set_path(answer, json, event->root, event->rel);
 	if (event->state)
 		json_set_text(json, "state", file_state_name(event->state));
-	if (event->rel[0])
+	if (event->rel[0] && strcmp(event->what, "state") != 0)
 		json_set_double(json, "progress", event->progress);
 	if (event->text)
 		json_set_text(json, "text", event->text);

@@ -104,6 +104,7 @@ static void print_cache(const struct cli *cli, const struct json *cache)
 
 static void print_status(const struct cli *cli, const struct json *json)
 {
+	char count[OUTPUT_SIZE];
 	const struct json *store = json_get(json, "store"),
 			  *queue = json_get(json, "queue");
 	const char *remote = text_of(json, "remote_site");
@@ -121,8 +122,8 @@ static void print_status(const struct cli *cli, const struct json *json)
 	print_flow(cli, "upload", json_get(queue, "upload"));
 	print_flow(cli, "download", json_get(queue, "download"));
 	print_cache(cli, json_get(json, "cache"));
-	printf("%-9s %lld records wait for the store", "outbox",
-	       (long long)json_get_int(json, "outbox", 0));
+	printf("%-9s %s to be written to the store", "outbox",
+	       output_count(json_get_int(json, "outbox", 0), "record", count));
 	if (parked)
 		printf(", %lld refused by it", (long long)parked);
 	printf("\n");

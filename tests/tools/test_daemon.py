@@ -396,8 +396,10 @@ def test_a_user_without_a_runtime_folder(world):
             end = time.monotonic() + DEADLINE
             while subprocess.run([SITEFS, 'status', '--state', 'state'], user=user, env=env, cwd=folder,
                                  capture_output=True, check=False).returncode:
-                assert time.monotonic() < end and daemon.poll() is None, daemon.stderr.read()
-                time.sleep(0.02)
+                assert time.monotonic() < end, 'no daemon answers'
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    daemon.wait(0.02)
+                    raise AssertionError(daemon.stderr.read())
         finally:
             daemon.terminate()
             daemon.communicate()
