@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import time
 from http.client import HTTPConnection
 from urllib.parse import urlencode
@@ -23,6 +24,13 @@ def assertion(key, claims=None, head=None):
     text = encode({'alg': 'RS256', 'typ': 'JWT', 'kid': key['private_key_id'], **(head or {})}) + b'.' + encode(claims)
     signature = keys.PublicKey.from_private_pem(key['private_key']).sign(text)
     return (text + b'.' + base64.urlsafe_b64encode(signature).rstrip(b'=')).decode()
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)
 
 
 class Answer:

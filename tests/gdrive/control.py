@@ -5,13 +5,12 @@ logged, never subject to faults.
 
 import json
 
-from . import hands, keys
+from . import hands
 from .content import Bytes, Pattern
 from .seed import Seeder
 from .wire import Response
 
 LIMIT = 64 << 20
-SAVED = {}
 
 
 def answer(front, request):
@@ -207,12 +206,12 @@ def tree(front, request, body):
 
 
 def save(front, request, body):
-    SAVED[body.get('name', '')] = front.service.snapshot()
+    front.service.save(body.get('name', ''))
     return {}
 
 
 def restore(front, request, body):
-    front.service.restore(SAVED[body.get('name', '')])
+    front.service.restore(body.get('name', ''))
     return {}
 
 

@@ -9,7 +9,7 @@ from .tree import FOLDER, GOOGLE, SHORTCUT, Entry, Revision
 
 EMPTY = Bytes(b'')
 COPY_LIMIT = 750 * 10 ** 9
-REVISIONS = 100
+REVISIONS, REVISION_LIFE = 100, 30 * 86_400_000  # how many are kept without being told to, and for how long (ms)
 
 
 def may(call, entry, what, reason='insufficientFilePermissions'):
@@ -151,16 +151,21 @@ def make(call, body, content, mime):
 def add_revision(call, entry, content):
     entry.content = content
     entry.revisions.append(Revision(call.world.new_id() + 'Mzk', content, entry.modified, call.user.email,
-                                    call.flag('keepRevisionForever'), entry.mime, entry.name))
-    if len(entry.revisions) > REVISIONS:
-        spare = next((r for r in entry.revisions[:-1] if not r.keep), None)
-        if spare:
-            entry.revisions.remove(spare)
-            if entry.owner:
-                call.world.users[entry.owner].used -= spare.content.size
+                                    call.flag('keepRevisionForever'), entry.mime, entry.name, call.world.now()))
     if entry.owner:
         call.world.users[entry.owner].used += content.size
+    purge_revisions(call.world, entry)
     call.meter.count_day(call.user, content.size)
+
+
+def purge_revisions(world, entry):
+    """Drops what is too old or too much; not the head, not what is kept forever."""
+    spare = [each for each in entry.revisions[:-1] if not each.keep]
+    old = [each for each in spare if each.stored < world.now() - REVISION_LIFE]
+    for each in old or spare[:max(len(entry.revisions) - REVISIONS, 0)]:
+        entry.revisions.remove(each)
+        if entry.owner:
+            world.users[entry.owner].used -= each.content.size
 
 
 def replace_content(call, entry, body, content, mime=None):

@@ -17,30 +17,34 @@ from .wire import Peer, PeerGone, Response, Throttle, read_request, send_respons
 BACKLOG = 256
 
 
+def context_of(path):
+    """TLS with PATH.pem and PATH.key."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f'{path}.pem', f'{path}.key')
+    context.set_alpn_protocols(['http/1.1'])
+    return context
+
+
 class Front:
-    def __init__(self, service, certificates=None):
+    def __init__(self, service, certificates):
         self.service = service
         self.stopping = threading.Event()
         self.release_count = 0
         self.lock = threading.Lock()
         self.sockets, self.listeners, self.numbers = set(), [], 0
         self.line = None
-        self.context = None
-        if certificates:
-            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.context.load_cert_chain(f'{certificates}/server.pem', f'{certificates}/server.key')
-            self.context.set_alpn_protocols(['http/1.1'])
+        self.context = context_of(f'{certificates}/server')
 
     # Listening
 
-    def listen(self, port=0, is_tls=False):
-        """Serves that port of loopback; the port."""
+    def listen(self, port=0, context=None):
+        """Serves that port of loopback, with TLS where there is a CONTEXT; the port."""
         listener = socket.create_server(('127.0.0.1', port), backlog=BACKLOG)
         self.listeners.append(listener)
-        threading.Thread(target=self._accept, args=(listener, is_tls), daemon=True).start()
+        threading.Thread(target=self._accept, args=(listener, context), daemon=True).start()
         return listener.getsockname()[1]
 
-    def _accept(self, listener, is_tls):
+    def _accept(self, listener, context):
         while not self.stopping.is_set():
             try:
                 sock, _ = listener.accept()
@@ -50,7 +54,7 @@ class Front:
                 self.numbers += 1
                 number = self.numbers
                 self.sockets.add(sock)
-            threading.Thread(target=self._connection, args=(sock, number, is_tls), daemon=True).start()
+            threading.Thread(target=self._connection, args=(sock, number, context), daemon=True).start()
 
     def close(self):
         self.stopping.set()
@@ -79,12 +83,12 @@ class Front:
 
     # Connections
 
-    def _connection(self, sock, number, is_tls):
+    def _connection(self, sock, number, context):
         peer = Peer(sock, number, self.pause)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if is_tls:
-                self._start_tls(peer)
+            if context:
+                self._start_tls(peer, context)
             while self._serve_one(peer):
                 pass
         except (PeerGone, OSError):
@@ -98,10 +102,10 @@ class Front:
             except OSError:
                 pass
 
-    def _start_tls(self, peer):
+    def _start_tls(self, peer, context):
         with self.lock:
             self.sockets.discard(peer.sock)
-        peer.sock = self.context.wrap_socket(peer.sock, server_side=True)
+        peer.sock = context.wrap_socket(peer.sock, server_side=True)
         peer.scheme = 'https'
         with self.lock:
             self.sockets.add(peer.sock)
@@ -120,11 +124,11 @@ class Front:
 
     def _connect(self, peer, request):
         name = request.target.rpartition(':')[0]
-        if name not in (*keys.NAMES, '127.0.0.1') or not self.context or peer.scheme == 'https':
+        if name not in (*keys.NAMES, '127.0.0.1') or peer.scheme == 'https':
             peer.send(b'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
             return False
         peer.send(b'HTTP/1.1 200 Connection established\r\n\r\n')
-        self._start_tls(peer)
+        self._start_tls(peer, self.context)
         return True
 
     def _serve_api(self, peer, request):

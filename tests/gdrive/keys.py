@@ -120,23 +120,30 @@ def put_certificates(folder):
         shutil.copy(os.path.join(certificates(), name), folder)
 
 
-def make_certificates(folder):
-    def path(name):
-        return os.path.join(folder, name)
+def make_key(path):
+    key = run_openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256')
+    write_private(path, key.decode())
 
-    for name in ('ca', 'server'):
-        key = run_openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256')
-        write_private(path(f'{name}.key'), key.decode())
-    run_openssl('req', '-x509', '-new', '-key', path('ca.key'), '-out', path('ca.pem'), '-days', '30', '-subj',
+
+def make_certificates(folder):
+    ca = os.path.join(folder, 'ca')
+    make_key(f'{ca}.key')
+    run_openssl('req', '-x509', '-new', '-key', f'{ca}.key', '-out', f'{ca}.pem', '-days', '30', '-subj',
                 '/CN=stand-in test CA', '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
-    request = run_openssl('req', '-new', '-key', path('server.key'), '-subj', '/CN=www.googleapis.com')
-    names = ','.join([f'DNS:{name}' for name in NAMES] + ['IP:127.0.0.1', 'IP:::1'])
-    with open(path('server.ext'), 'w', encoding='utf-8') as file:
-        file.write(f'subjectAltName={names}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n'
+    make_certificate(folder, os.path.join(folder, 'server'), [f'DNS:{name}' for name in NAMES]
+                     + ['IP:127.0.0.1', 'IP:::1'])
+
+
+def make_certificate(ca_folder, path, names):
+    """PATH.pem and PATH.key for NAMES, by the CA in CA_FOLDER."""
+    ca = os.path.join(ca_folder, 'ca')
+    make_key(f'{path}.key')
+    request = run_openssl('req', '-new', '-key', f'{path}.key', '-subj', f'/CN={names[0].partition(":")[2]}')
+    with open(f'{path}.ext', 'w', encoding='utf-8') as file:
+        file.write(f'subjectAltName={",".join(names)}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n'
                    'keyUsage=critical,digitalSignature\n')
-    run_openssl('x509', '-req', '-CA', path('ca.pem'), '-CAkey', path('ca.key'), '-set_serial',
-                str(secrets.randbits(64)), '-days', '30', '-extfile', path('server.ext'), '-out', path('server.pem'),
-                data=request)
+    run_openssl('x509', '-req', '-CA', f'{ca}.pem', '-CAkey', f'{ca}.key', '-set_serial', str(secrets.randbits(64)),
+                '-days', '30', '-extfile', f'{path}.ext', '-out', f'{path}.pem', data=request)
 
 
 def write_account_key(path, key):

@@ -98,8 +98,8 @@ def list_files(call):
     if token is None:
         ids, at = [entry.id for entry in found(call, node)], 0
     else:
-        bound, ids, at = cursors.get(token, (None, None, None))
-        if bound != identity(call):
+        bound, ids, at, until = cursors.get(token, (None, None, None, 0))
+        if bound != identity(call) or until < call.world.now():
             raise refusal.invalid_parameter('pageToken', 'Invalid Value')
     page = [call.world.entries[each] for each in ids[at:at + size] if each in call.world.entries]
     page = [entry for entry in map(view_of(call).listed, page) if entry]
@@ -122,5 +122,5 @@ def token_for(call, ids, at):
         cursors.clear()
     text = f'{identity(call)} {id(ids)} {at} {call.world.random.random()}'
     token = '~!!~' + hashlib.sha256(text.encode()).hexdigest()
-    cursors[token] = (identity(call), ids, at)
+    cursors[token] = (identity(call), ids, at, call.world.now() + call.settings.page_token_life * 1000)
     return token

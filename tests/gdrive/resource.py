@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from functools import lru_cache
 
 from . import mask, refusal
-from .tree import FOLDER, GOOGLE, ROLES, SHORTCUT
+from .tree import GOOGLE, ROLES
 
 USER = dict.fromkeys(('kind', 'displayName', 'photoLink', 'me', 'permissionId', 'emailAddress'))
 PERMISSION = dict.fromkeys((
@@ -258,6 +258,3 @@ def new_metadata(body):
         if body.get(name) is not None and not isinstance(body[name], bool):
             raise refusal.invalid(name, f'Invalid value for: {name}')
     return body
-
-
-KINDS_WITHOUT_CONTENT = (FOLDER, SHORTCUT)

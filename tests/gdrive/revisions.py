@@ -16,6 +16,7 @@ KEPT = 200
 
 def find(call):
     entry = call.entry(any_drive=True)
+    files.purge_revisions(call.world, entry)
     if not resource.capabilities(entry, call.world, call.user)['canReadRevisions']:
         raise refusal.common('insufficientFilePermissions')
     wanted = call.args['revision']
@@ -37,6 +38,7 @@ def shown(call, revision):
 
 def list_revisions(call):
     entry = call.entry(any_drive=True)
+    files.purge_revisions(call.world, entry)
     if not resource.capabilities(entry, call.world, call.user)['canReadRevisions']:
         raise refusal.common('insufficientFilePermissions')
     tree = listing.fields(call, LIST, {'kind': {}, 'nextPageToken': {}, 'revisions': BRIEF})

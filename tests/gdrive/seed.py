@@ -54,7 +54,7 @@ class Seeder:
         if parent.owner:
             entry.permissions[parent.owner] = 'owner'
         if content is not None:
-            entry.revisions.append(Revision(world.new_id() + 'Mzk', content, at, by, False, mime, name))
+            entry.revisions.append(Revision(world.new_id() + 'Mzk', content, at, by, False, mime, name, now))
             if parent.owner:
                 world.users[parent.owner].used += content.size
         world.put(entry)
@@ -95,7 +95,7 @@ class Seeder:
         entry.content, entry.modified, entry.by = content, now, by or entry.by
         entry.version += 2
         entry.revisions.append(Revision(self.world.new_id() + 'Mzk', content, now, entry.by, False, entry.mime,
-                                        entry.name))
+                                        entry.name, now))
         self.world.note(entry)
         return entry
 

@@ -58,7 +58,7 @@ def main():
     with Server(options.folder, options.port, options.tls_port, options.seed) as server:
         state = {'pid': os.getpid(), 'url': server.url, 'tls_url': server.tls_url, 'token_uri': server.token_uri,
                  'tls_token_uri': f'{server.tls_url}/token', 'control': f'{server.url}/control',
-                 'proxy': server.url, 'ca': server.ca}
+                 'proxy': server.url, 'ca': server.ca, 'wrong_name_url': server.listen_as('elsewhere.test')}
         if not options.empty:
             state.update(lay(server))
         write_state(options.state_file, state)

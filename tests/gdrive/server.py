@@ -8,7 +8,7 @@ import shutil
 import tempfile
 
 from . import keys
-from .front import Front
+from .front import Front, context_of
 from .seed import Seeder
 from .service import Service
 from .tokens import DRIVE
@@ -28,7 +28,7 @@ class Server:
         self.front = Front(self.service, self.folder)
         self.front.make_key = self.make_key
         self.port = self.front.listen(port)
-        self.tls_port = self.front.listen(tls_port, is_tls=True)
+        self.tls_port = self.front.listen(tls_port, self.front.context)
 
     @property
     def world(self):
@@ -94,6 +94,12 @@ class Server:
     def add_drive(self, name, members):
         with self.world.lock:
             return self.world.add_drive(name, members)
+
+    def listen_as(self, name):
+        """HTTPS on one more port, with a certificate of our CA that is for NAME only; its base URL."""
+        path = os.path.join(self.folder, name)
+        keys.make_certificate(keys.certificates(), path, [f'DNS:{name}'])
+        return f'https://localhost:{self.front.listen(0, context_of(path))}'
 
     def proxy_environment(self):
         """Variables that send a client's requests to Google here instead."""

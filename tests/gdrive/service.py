@@ -18,13 +18,14 @@ class Service:
         self.world = World(seed)
         self.faults = Faults(seed)
         self.journal = Journal()
+        self.saved = {}
         self.reset_parts()
 
     def reset_parts(self):
         self.meter = Meter(self.world, lambda: self.settings)
         self.tokens = Tokens(self.world, lambda: self.settings)
         self.uploads = Uploads(self.world, lambda: self.settings)
-        self.cursors = {}  # page token -> (what it belongs to, ids left)
+        self.cursors = {}  # page token -> (what it belongs to, ids, place, until when)
 
     def reset(self):
         """Everything as at the start, without accounts; settings and faults too."""
@@ -35,13 +36,14 @@ class Service:
             self.world.clear()
         self.reset_parts()
 
-    def snapshot(self):
+    def save(self, name=''):
+        """Keeps the accounts, drives and trees as they are, for restore()."""
         with self.world.lock:
-            return self.world.copy_state()
+            self.saved[name] = self.world.copy_state()
 
-    def restore(self, state):
+    def restore(self, name=''):
         with self.world.lock:
-            self.world.restore_state(state)
+            self.world.restore_state(self.saved[name])
 
 
 class Call:

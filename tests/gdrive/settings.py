@@ -29,6 +29,7 @@ class Settings:
     incomplete_search: bool = False              # lists say that they are incomplete
     token_life: int = 3599
     session_life: int = 7 * DAY
+    page_token_life: int = 4 * 3600
     session_gap_status: int = 503                # a chunk beyond what is kept; 400 was seen too
     bandwidth: int | None = None                 # bytes per second of all media together
     latency: float = 0                           # seconds before each answer

@@ -205,6 +205,25 @@ def test_revisions(bot, drive_id):
     assert bot.get(f'/files/{file}/revisions/{old["id"]}').status == 404
 
 
+def test_old_revisions_go(server, bot, drive_id):
+    file = child(bot, drive_id, data=b'0')
+    path = f'/upload/drive/v3/files/{file}?uploadType=media&supportsAllDrives=true'
+    for i in range(3):
+        bot.call('PATCH', path + ('&keepRevisionForever=true' if i == 0 else ''), data=b'x' * (i + 1))
+
+    def sizes():
+        answer = bot.get(f'/files/{file}/revisions', fields='revisions(size)').json['revisions']
+        return [int(each['size']) for each in answer]
+
+    assert sizes() == [1, 1, 2, 3]
+    server.world.skew += 31 * 86_400
+    bot.renew()
+    assert sizes() == [1, 3]
+    for _ in range(101):
+        bot.call('PATCH', path, data=b'y')
+    assert len(sizes()) == 100 and sizes()[0] == 1
+
+
 RANGES = {'bytes=0-9': (206, '0-9'), 'bytes=90-': (206, '90-99'), 'bytes=-5': (206, '95-99'),
           'bytes=50-5000': (206, '50-99'), 'bytes=100-': (416, '*'), 'bytes=9-3': (416, '*'), 'lines=1-2': (200, None)}
 

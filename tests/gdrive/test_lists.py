@@ -130,6 +130,11 @@ def test_pages(server, bot, drive_id):
     other = {**query, 'q': "name = 'x'"}
     assert bot.get('/files', **other, pageToken=last).reason == 'invalidParameter'
     assert bot.get('/files', **query, pageToken='nonsense').status == 400
+    server.set(page_token_life=60)
+    fresh = bot.get('/files', **query).json['nextPageToken']
+    assert bot.get('/files', **query, pageToken=fresh).status == 200
+    server.world.skew += 61
+    assert bot.get('/files', **query, pageToken=fresh).status == 400
     assert 'nextPageToken' not in bot.get('/files', **query, fields='files(id)').json
 
 

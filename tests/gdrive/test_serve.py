@@ -53,6 +53,24 @@ def test_the_program_serves_its_studio(program):
         connection.close()
 
 
+def test_certificates(program):
+    def connect(url, **trust):
+        host, port = url.removeprefix('https://').split(':')
+        context = ssl.create_default_context(**trust)
+        connection = http.client.HTTPSConnection(host, int(port), context=context)
+        try:
+            connection.connect()
+        finally:
+            connection.close()
+
+    connect(program['tls_url'], cafile=program['ca'])
+    connect(program['tls_url'].replace('localhost', '127.0.0.1'), cafile=program['ca'])
+    with pytest.raises(ssl.SSLCertVerificationError, match='issuer'):
+        connect(program['tls_url'])
+    with pytest.raises(ssl.SSLCertVerificationError, match='[Hh]ostname'):
+        connect(program['wrong_name_url'], cafile=program['ca'])
+
+
 def through_proxy(server, host):
     connection = http.client.HTTPSConnection('127.0.0.1', server.port,
                                              context=ssl.create_default_context(cafile=server.ca))

@@ -2,12 +2,11 @@
 
 import hashlib
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gdrive.bare import ANN
+from gdrive.bare import ANN, wait_until
 
 GRAIN = 256 << 10
 DATA = os.urandom(3 * GRAIN + 100)
@@ -180,9 +179,7 @@ def test_a_newer_request_ends_one_that_hangs(server, studio, bot, session):
     bot.connection.putheader('Content-Length', str(SIZE))
     bot.connection.endheaders(DATA)
     sessions = server.service.uploads.sessions.values()
-    deadline = time.monotonic() + 20
-    while next(iter(sessions)).kept < GRAIN:
-        assert time.monotonic() < deadline
+    wait_until(lambda: next(iter(sessions)).kept == GRAIN)
     other = studio.bare()
     assert kept(other.put(session, b'', f'*/{SIZE}')) == GRAIN
     assert is_right(other.put(session, DATA[GRAIN:], f'{GRAIN}-{SIZE - 1}/{SIZE}'))

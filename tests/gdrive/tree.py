@@ -54,6 +54,7 @@ class Revision:
     keep: bool = False
     mime: str = ''
     filename: str = ''
+    stored: int = 0       # milliseconds, by the service's clock
 
 
 @dataclass(slots=True)

@@ -5,24 +5,16 @@ import os
 import random
 import shutil
 import subprocess
-import threading
-import time
 
 import pytest
 
+from gdrive.bare import wait_until
 from gdrive.clients.installed import need
 from gdrive.server import Server
 
 ANN, BOT = 'ann@studio.test', 'bot@stand-in.iam.gserviceaccount.com'
 NAMES = ['plain.exr', 'no extension', "quote ' and \\ backslash", 'ünïcödé 漢字.jpg', '.dotted', 'two  blanks',
          'percent %41.txt', 'plus+and&more=?.txt', 'UPPER.Exr']
-
-
-def wait_until(is_so):
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.02)
 
 
 class Rclone:
