@@ -147,7 +147,7 @@ def test_row_19_newer_publish(world, studio, home, copy):
         republish(world, studio, new)
         wait_until(lambda: home.on_disk(REL) is None, 'the copy is moved aside')
         assert held.read() == copy
-    assert not os.path.exists(home.mnt / REL), 'awaited until the remote has it'
+    wait_until(lambda: not os.path.exists(home.mnt / REL), 'awaited until the remote has it')
     assert home.state(REL) == 'awaited'
     studio.sync_once()
     wait_until(lambda: os.path.exists(home.mnt / REL), 'it is shown again')
@@ -166,7 +166,7 @@ def test_row_20_no_document(world, home, copy):
     docs = [doc for doc in world.representations() if any(REL in file['path'] for file in doc['files'])]
     world.hand.drop(*docs)
     wait_until(lambda: home.on_disk(REL) is None, 'the copy is moved aside after its time')
-    assert not os.path.exists(home.mnt / REL)
+    wait_until(lambda: not os.path.exists(home.mnt / REL), 'and no longer shown')
     assert copy in superseded(home)
 
 
