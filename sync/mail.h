@@ -29,6 +29,7 @@ struct mail {
 	size_t n_objects;
 	struct digest digest;
 	struct stat st;
+	int64_t again_ms; /* not before: as the remote asked; 0: it did not */
 };
 
 /* REL may be NULL. NULL on -ENOMEM. */

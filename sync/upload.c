@@ -382,10 +382,13 @@ static void count_try(struct engine *engine, struct plan *plan, const char *text
 static void failed(struct engine *engine, struct plan *plan, const struct mail *mail)
 {
 	const char *text = mail->text ? mail->text : "unknown error";
+	int64_t again_ms;
 
 	plan->n_faults++;
-	plan_set_due(&engine->plans, plan,
-		     clock_mono_ms() + act_backoff_ms(engine->config, plan->n_faults));
+	again_ms = act_backoff_ms(engine->config, plan->n_faults);
+	if (again_ms < mail->again_ms)
+		again_ms = mail->again_ms;
+	plan_set_due(&engine->plans, plan, clock_mono_ms() + again_ms);
 	if (mail->result == PROVIDER_BUSY || mail->result == PROVIDER_SOURCE_CHANGED ||
 	    mail->result == PROVIDER_CHANGED || mail->result == -ECANCELED)
 		return;
@@ -445,6 +448,7 @@ static void run_upload(struct job *job)
 		mail->result = work(upload);
 		if (mail->result == 0)
 			mail->result = finish(upload);
+		mail->again_ms = upload->call.provider.retry_after_ms;
 		mail->text =
 			strdup(error_text(&upload->call.provider.error, mail->result));
 	}

@@ -8,6 +8,7 @@
 #include "sync/base/clock.h"
 
 #define POLL_MS 50
+#define ABSENT_MS 2000
 
 struct claim {
 	char *key;
@@ -30,6 +31,43 @@ int errand_say(const struct errand *errand, int outcome, const char *fmt, ...)
 		blank = " ";
 	return error_set(&errand->call->error, outcome, "site '%s': %s%s%s",
 			 errand->drive->site->name, errand->path, blank, rest);
+}
+
+/* FNV-1a of root and path. */
+static uint64_t hash_of(const struct errand *errand)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (const char *p = errand->root->path; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+	for (const char *p = errand->path; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+	return hash;
+}
+
+void absent_note(const struct errand *errand)
+{
+	struct absent absent = { hash_of(errand), clock_mono_ms() };
+	struct drive *drive = errand->drive;
+
+	mutex_lock(&drive->lock);
+	drive->absent[drive->next_absent++ % ABSENT_KEPT] = absent;
+	mutex_unlock(&drive->lock);
+}
+
+bool absent_is_known(const struct errand *errand)
+{
+	int64_t since_ms = clock_mono_ms() - ABSENT_MS;
+	struct drive *drive = errand->drive;
+	uint64_t hash = hash_of(errand);
+	bool is_known = false;
+
+	mutex_lock(&drive->lock);
+	for (size_t i = 0; i < ABSENT_KEPT && !is_known; i++)
+		is_known = drive->absent[i].hash == hash &&
+			   drive->absent[i].seen_ms > since_ms;
+	mutex_unlock(&drive->lock);
+	return is_known;
 }
 
 static bool is_claimed(const struct drive *drive, const char *key) REQUIRES(&drive->lock)

@@ -9,6 +9,14 @@
 #include "providers/gdrive/governor.h"
 #include "providers/http.h"
 
+#define ABSENT_KEPT 64
+
+/* A name at which nothing was found. */
+struct absent {
+	uint64_t hash;
+	int64_t seen_ms;
+};
+
 /* All of a site. */
 struct drive {
 	struct provider base;
@@ -25,6 +33,8 @@ struct drive {
 	struct cond changed;
 	char **ids GUARDED_BY(&lock); /* generated, not used yet */
 	size_t n_ids GUARDED_BY(&lock);
+	struct absent absent[ABSENT_KEPT] GUARDED_BY(&lock);
+	size_t next_absent GUARDED_BY(&lock);
 	struct claim *claims GUARDED_BY(&lock); /* names at which somebody works */
 	bool has_no_storage GUARDED_BY(
 		&lock); /* the account owns none: it cannot keep a file in My Drive */
@@ -46,6 +56,10 @@ static inline bool errand_is_canceled(const struct errand *errand)
 {
 	return __atomic_load_n(&errand->call->cancel, __ATOMIC_RELAXED);
 }
+
+/* Nothing is at the errand's path. For a moment a store need not ask the same again: two at once are noticed after. */
+void absent_note(const struct errand *errand);
+bool absent_is_known(const struct errand *errand);
 
 /* A claim on a name of the site, so that threads of this process do one after another what Drive would let them do
  * twice. Waits for whoever has it: 0, -ECANCELED, -ENOMEM. */

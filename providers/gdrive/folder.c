@@ -183,6 +183,19 @@ static int step(const struct errand *errand, const struct level *level, char **r
 
 /* ---- all levels ---- */
 
+/* A folder is gone only where the root is there: lost is not empty. */
+static int check_root(const struct errand *errand)
+{
+	_cleanup_(freep) char *root = NULL;
+	struct error said = errand->call->error;
+	int r = anchor_find(errand, 0, &root);
+
+	if (r != 0)
+		return r;
+	errand->call->error = said;
+	return PROVIDER_GONE;
+}
+
 static int walk(const struct errand *errand, const char *path, int64_t max_age_ms,
 		bool can_make, char **ret)
 {
@@ -207,6 +220,8 @@ static int walk(const struct errand *errand, const char *path, int64_t max_age_m
 		free(id);
 		id = next;
 	}
+	if (r == PROVIDER_GONE)
+		return check_root(errand);
 	if (r != 0)
 		return r;
 	*ret = steal(id);

@@ -16,6 +16,7 @@
 
 #define ENDPOINT "https://www.googleapis.com"
 #define FRESH_MS 60000
+#define RENAMED_MS 5000
 #define PATH_LENGTH 4000 /* bytes, as local_drive: what one remote takes, another does */
 #define DEPTH 100        /* levels, Drive's limit */
 
@@ -88,7 +89,8 @@ static int begin_object(struct provider *base, const struct provider_ref *ref,
 	return begin(base, ref, call, ret);
 }
 
-/* Lost is not empty: what is gone is gone only where the root is there. */
+/* Lost is not empty: what is gone is gone only where the root is there. Whether its folder is was looked at by now; that
+ * somebody renamed the root, or took it away from us, may be noticed some seconds later. */
 static int end(const struct errand *errand, int r)
 {
 	_cleanup_(freep) char *root = NULL;
@@ -97,7 +99,7 @@ static int end(const struct errand *errand, int r)
 
 	if (r != PROVIDER_GONE)
 		return r;
-	lost = anchor_find(errand, 0, &root);
+	lost = anchor_find(errand, RENAMED_MS, &root);
 	if (lost != 0)
 		return lost;
 	errand->call->error = said;
@@ -197,7 +199,12 @@ static int gdrive_stat(struct provider *base, const struct provider_ref *ref,
 	if (r != 0)
 		return r;
 	r = item_find(&errand, ref->id, &file);
-	return r == 0 ? item_fill(&file, ret) : end(&errand, r);
+	if (r == 0)
+		return item_fill(&file, ret);
+	r = end(&errand, r);
+	if (r == PROVIDER_GONE)
+		absent_note(&errand);
+	return r;
 }
 
 /* One name of a folder. What is neither file nor folder to us is not there, nor is what no path can hold. */

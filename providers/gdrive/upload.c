@@ -21,6 +21,7 @@
 #include "providers/gdrive/folder.h"
 #include "providers/gdrive/item.h"
 #include "providers/gdrive/make.h"
+#include "providers/gdrive/restore.h"
 #include "sync/base/path.h"
 
 #define FRESH_MS 60000
@@ -120,14 +121,9 @@ static int look(struct store *store, const struct digest *sent, enum then *ret)
 /* The folder is still where it was. */
 static int check_folder(const struct store *store)
 {
-	_cleanup_(freep) char *now = NULL, *root = NULL;
+	_cleanup_(freep) char *now = NULL;
 	int r = folder_find(store->errand, store->dir, 0, &now);
 
-	if (r == PROVIDER_GONE) {
-		r = anchor_find(store->errand, 0, &root);
-		if (r != 0)
-			return r;
-	}
 	if (r == PROVIDER_GONE || (r == 0 && strcmp(now, store->folder) != 0))
 		return errand_say(store->errand, PROVIDER_BUSY,
 				  "cannot be stored: its folder was moved or removed "
@@ -146,6 +142,8 @@ static int before_last(void *context)
 	/* one query tells the same of small files, afterwards */
 	if (put->size > DELIVER_SMALL)
 		r = check_folder(store);
+	else if (!put->previous && !put->ref.id && absent_is_known(store->errand))
+		return 0;
 	if (r == 0)
 		r = look(store, &store->delivery.sent, &then);
 	if (r != 0)
@@ -175,10 +173,7 @@ static int verify(const struct store *store)
 	    digest_equal(&held, &delivery->sent))
 		return 0;
 	return errand_say(store->errand, PROVIDER_TORN,
-			  store->put->previous
-				  ? "arrived damaged at Drive; the revision before it is "
-				    "kept there (Manage versions)"
-				  : "arrived damaged at Drive and was removed again");
+			  "arrived damaged at Drive and was taken back");
 }
 
 /* Ours is the second of that name: it goes, and the first counts. */
@@ -237,17 +232,35 @@ static int check_twins(struct store *store)
 	return check_visible(store);
 }
 
+/* The name does not stand for what came damaged: a new file goes, another one gets back what it held. */
+static int take_back(struct store *store, int r)
+{
+	struct delivery *delivery = &store->delivery;
+	struct error said = store->errand->call->error;
+	int undone = delivery->replace_id
+			     ? restore_file(store->errand, &store->there.file)
+			     : make_undo(store->errand, delivery->file.id);
+
+	if (undone == 0) {
+		store->errand->call->error = said;
+		return r;
+	}
+	if (undone < 0)
+		return undone;
+	return errand_say(
+		store->errand, r,
+		"arrived damaged at Drive and could not be taken back: its last "
+		"good version is kept there (Manage versions)");
+}
+
 static int finish(struct store *store)
 {
 	struct delivery *delivery = &store->delivery;
 	int r = verify(store);
 
 	governor_sent(&store->errand->drive->governor, delivery->lane, store->put->size);
-	if (r == PROVIDER_TORN && !delivery->replace_id) {
-		int undone = make_undo(store->errand, delivery->file.id);
-
-		return undone < 0 ? undone : r;
-	}
+	if (r == PROVIDER_TORN)
+		return take_back(store, r);
 	if (r == 0 && !delivery->replace_id)
 		r = check_twins(store);
 	return r;

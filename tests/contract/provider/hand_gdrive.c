@@ -354,6 +354,16 @@ static void gdrive_drop_parts(void *remote)
 	tell("POST", "sessions", "{\"lose\": 404}");
 }
 
+/* Of what comes next: what has come is checked by nobody before the end. */
+static bool gdrive_flip(void *remote)
+{
+	tell("POST", "faults",
+	     "{\"match\": {\"kind\": [\"files.create.multipart\", "
+	     "\"files.update.multipart\", \"session.chunk\"]}, \"do\": {\"corrupt\": "
+	     "100000}}");
+	return true;
+}
+
 /* ---- the site ---- */
 
 static bool gdrive_set_away(void *remote, bool is_on)
@@ -407,6 +417,7 @@ const struct hand hand_gdrive = {
 	.put_oddities = gdrive_put_oddities,
 	.count_parts = gdrive_count_parts,
 	.drop_parts = gdrive_drop_parts,
+	.flip = gdrive_flip,
 	.set_away = gdrive_set_away,
 	.set_swapped = gdrive_set_swapped,
 	.set_readonly = gdrive_set_readonly,
