@@ -20,6 +20,7 @@
 #define NAMES (FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO)
 #define EVENTS (NAMES | FAN_ATTRIB | FAN_CLOSE_WRITE | FAN_ONDIR)
 #define BUFFER_SIZE ((size_t)64 << 10)
+#define EVENT_MAX 1024 /* a handle and a name are shorter */
 #define HANDLE_MAX 128
 #define PAUSE_MS 10 /* between two readings: equal events become one meanwhile */
 #define KNOWN_MAX 16
@@ -177,15 +178,35 @@ static void take_event(struct watch *watch, const struct fanotify_event_metadata
 		     (const char *)handle->f_handle + handle->handle_bytes);
 }
 
+/* The kernel packs events to four bytes, their type wants eight: each is moved to where it may lie. */
+static void take_events(struct watch *watch, const char *at, size_t n)
+{
+	union {
+		struct fanotify_event_metadata head;
+		char bytes[EVENT_MAX];
+	} event;
+
+	while (n >= sizeof(event.head)) {
+		memcpy(&event.head, at, sizeof(event.head));
+		if (event.head.event_len < sizeof(event.head) || event.head.event_len > n)
+			return;
+		n -= event.head.event_len;
+		if (event.head.event_len <= sizeof(event)) {
+			memcpy(&event, at, event.head.event_len);
+			at += event.head.event_len;
+			take_event(watch, &event.head);
+		} else {
+			at += event.head.event_len;
+		}
+	}
+}
+
 static void take_all(struct watch *watch, void *buffer)
 {
 	ssize_t n;
 
 	while ((n = read(watch->fd, buffer, BUFFER_SIZE)) > 0) {
-		struct fanotify_event_metadata *event = buffer;
-
-		for (; FAN_EVENT_OK(event, n); event = FAN_EVENT_NEXT(event, n))
-			take_event(watch, event);
+		take_events(watch, buffer, (size_t)n);
 		if ((size_t)n < BUFFER_SIZE / 2)
 			break;
 	}

@@ -21,7 +21,7 @@
 struct fault {
 	int outcome; /* 0: none; provider_outcome or negative errno */
 	char text[256];
-	int64_t next_probe_ms; /* monotonic */
+	int64_t next_probe_ms; /* monotonic; also before the first answer */
 	bool is_of_writing;    /* what is there can be read all the same */
 };
 
@@ -53,9 +53,10 @@ struct engine {
 	bool needs_reading; /* a project is back: everything is read again */
 	bool is_swept;      /* the first look at everything is done */
 	int64_t next_sweep_ms;
-	bool is_probing; /* a probe of the remote is under way */
-	bool has_probed; /* its first answer came */
-	int64_t n_pulls; /* of this pass: more than 100 mean a lost root */
+	bool is_probing;   /* a probe of the remote is under way */
+	bool has_probed;   /* its first answer came */
+	int n_busy_probes; /* in a row: the remote had trouble of the moment */
+	int64_t n_pulls;   /* of this pass: more than 100 mean a lost root */
 	struct map
 		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
 	struct map

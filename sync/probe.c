@@ -10,6 +10,8 @@
 #include "sync/base/log.h"
 #include "sync/engine_private.h"
 
+#define BUSY_PROBES_MAX 5 /* then it is a fault */
+
 static const struct config_site *remote_of(const struct engine *engine)
 {
 	return config_find_site(engine->config, engine->config->remote_site);
@@ -57,11 +59,28 @@ static void remember_roots(struct engine *engine)
 	}
 }
 
+/* Trouble of the moment says nothing about the site: it is asked again, and stays what it was taken for. */
+static bool is_to_be_asked_again(struct engine *engine, const struct mail *mail)
+{
+	int64_t wait_ms = act_backoff_ms(engine->config, ++engine->n_busy_probes);
+
+	if (mail->result != PROVIDER_BUSY || engine->n_busy_probes >= BUSY_PROBES_MAX) {
+		engine->n_busy_probes = 0;
+		return false;
+	}
+	if (wait_ms < mail->again_ms)
+		wait_ms = mail->again_ms;
+	mutex_lock(&engine->lock);
+	engine->remote.next_probe_ms = clock_mono_ms() + wait_ms;
+	mutex_unlock(&engine->lock);
+	return true;
+}
+
 static void handle_probed(struct engine *engine, struct mail *mail)
 {
 	engine->is_probing = false;
 	syncer_job_end(engine);
-	if (mail->result == -ECANCELED)
+	if (mail->result == -ECANCELED || is_to_be_asked_again(engine, mail))
 		return;
 	engine->has_probed = true;
 	if (mail->result == 0)
@@ -93,6 +112,7 @@ static void run_probe(struct job *job)
 		mail->result = provider->ops->probe(
 			provider, engine->setup.can_create_root, &probe->call.provider);
 		engine_call_end(engine, &probe->call);
+		mail->again_ms = probe->call.provider.retry_after_ms;
 		mail->text =
 			strdup(error_text(&probe->call.provider.error, mail->result));
 	}
@@ -104,10 +124,10 @@ void probe_due(struct engine *engine)
 {
 	struct probe_job *probe;
 	struct fault fault;
-	bool is_due = engine_has_fault(engine, &fault) &&
-		      clock_mono_ms() >= fault.next_probe_ms;
+	bool is_wanted = engine_has_fault(engine, &fault) || !engine->has_probed;
 
-	if (!engine->provider || engine->is_probing || (engine->has_probed && !is_due))
+	if (!engine->provider || engine->is_probing || !is_wanted ||
+	    clock_mono_ms() < fault.next_probe_ms)
 		return;
 	probe = calloc(1, sizeof(*probe));
 	if (!probe)

@@ -336,7 +336,8 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 		until = engine->next_sweep_ms;
 	if (next_due_ms < until)
 		until = next_due_ms;
-	if (engine_has_fault(engine, &fault) && fault.next_probe_ms < until)
+	if ((engine_has_fault(engine, &fault) || !engine->has_probed) &&
+	    engine->provider && !engine->is_probing && fault.next_probe_ms < until)
 		until = fault.next_probe_ms;
 	if (!engine->store && engine->store_retry_ms < until)
 		until = engine->store_retry_ms;

@@ -172,6 +172,8 @@ class Daemon:
 
     def check(self):
         assert self.is_killed or self.process.returncode in (0, 143, -signal.SIGTERM), f'ended badly: {self}'
+        # UBSan beside ASan writes to stderr, whatever log_path says
+        assert 'runtime error: ' not in self.read_log(), f'undefined behaviour: {self}'
 
     def __repr__(self):
         state = 'running' if self.is_running else f'exit {self.process.returncode}'

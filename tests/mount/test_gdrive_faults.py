@@ -189,3 +189,14 @@ def test_file_that_somebody_changed_there(world, drive, how):  # noqa: F811
     assert errno_of(home.read, 'a/b') == 'EIO'
     home.wait_state('a/b', 'failed')
     assert home.on_disk('a/b') is None
+
+
+def test_trouble_of_the_moment_at_the_start_is_no_fault_of_the_site(world, drive):  # noqa: F811
+    """The first question is asked again; nobody reads "stands still" for one answer 500."""
+    data = world.publish('a/b', size=100_000, name='any')
+    drive.server.faults.add(rule('files.list', times=2, status=500))
+    home = world.site('local_0')
+    home.mount()
+    wait_until(lambda: home.status()['remote']['reachable'], 'the remote answers')
+    assert home.read('a/b') == data
+    assert 'stands still' not in home.daemons[-1].read_log()

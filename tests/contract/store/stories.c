@@ -376,13 +376,12 @@ static void test_feed_is_one_event_per_document(void **state)
 {
 	const char *project = stage_project();
 	struct site_edit edit = { SITE_ADD, project, ID("0001"), NULL, "nas", 0 };
-	_cleanup_(freep) char *token = stage_now();
+	_cleanup_(freep) char *token = NULL;
 	_cleanup_(freep) char *events = NULL, *gone = NULL;
 	size_t changed;
 
 	stage_need_hand();
 	stage_need(stage_has_feed(), "what others change is seen later");
-	free(token);
 	token = stage_now();
 	stage_insert(project, "[" REPRE_DOC("0001") ", " REPRE_DOC("0002") "]");
 	assert_int_equal(ops()->edit(stage.store, &edit, &changed), 0);
