@@ -420,6 +420,17 @@ static int rank_of(enum decide_action action)
 	return ranks[action];
 }
 
+/* What failed came right by itself: nothing is left to do, or to tell. */
+static void forget_failure(struct engine *engine, struct plan *plan,
+			   const struct assessment *assessment)
+{
+	if (!plan->is_failed || assessment->whole.action != ACT_NOTHING ||
+	    assessment->whole.state == FILE_FAILED)
+		return;
+	plan_set_error(&engine->plans, plan, NULL, false);
+	plan_set_due(&engine->plans, plan, INT64_MAX);
+}
+
 void act_on(struct engine *engine, struct plan *plan, struct assessment *assessment)
 {
 	struct outbox_rows rows = { 0 };
@@ -437,6 +448,7 @@ void act_on(struct engine *engine, struct plan *plan, struct assessment *assessm
 	}
 	outbox_commit(engine, &rows);
 	outbox_rows_done(&rows);
+	forget_failure(engine, plan, assessment);
 	if (!plan->is_failed)
 		plan->is_patient = false;
 	if (plan->is_forced && assessment->disk != DISK_NOTHING &&

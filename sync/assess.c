@@ -125,6 +125,21 @@ static enum decide_bytes bytes_of(const struct assessment *a)
 								: BYTES_UNKNOWN;
 }
 
+/* The truth record says other bytes than our stamp, and not because ours still waits in the outbox: then the
+ * index does not know yet what we sent ourselves. */
+static bool is_truth_of_others(const struct assess_setup *setup,
+			       const struct assessment *a)
+{
+	if (!a->has_stamp || a->path.truth.size < 0 ||
+	    !digest_differs(&a->stamp.digest, &a->path.truth.digest))
+		return false;
+	for (size_t i = 0; i < a->path.n_records; i++)
+		if (journal_outbox_has_truth(setup->journal, a->path.records[i].project,
+					     a->path.records[i].key))
+			return false;
+	return true;
+}
+
 /* Another file id of a representation that the stamp knows. */
 static bool is_newer(const struct assessment *a, const struct index_record *record)
 {
@@ -133,8 +148,7 @@ static bool is_newer(const struct assessment *a, const struct index_record *reco
 
 	if (!ref || !prefix || !a->has_stamp)
 		return false;
-	if (a->path.truth.size >= 0 &&
-	    digest_differs(&a->stamp.digest, &a->path.truth.digest))
+	if (a->is_truth_of_others)
 		return true;
 	for (size_t i = 0; i < a->stamp.n_files; i++)
 		if (strcmp(a->stamp.files[i], ref) == 0)
@@ -190,8 +204,7 @@ static struct decision decide_record(const struct assess_setup *setup,
 		.bytes = bytes_of(a),
 		.has_truth = a->path.truth.size >= 0,
 		.is_newer = is_newer(a, record),
-		.is_newer_truth = a->has_stamp && a->path.truth.size >= 0 &&
-				  digest_differs(&a->stamp.digest, &a->path.truth.digest),
+		.is_newer_truth = a->is_truth_of_others,
 		.is_replaced = a->disk == DISK_FOREIGN && a->has_stamp &&
 			       a->stamp.kind == STAMP_UPLOADED &&
 			       a->stamp.ino != (uint64_t)a->st.st_ino &&
@@ -238,6 +251,7 @@ static int decide_records(const struct assess_setup *setup, struct assessment *a
 					      stood_ms >= setup->config->timing.gone_ms);
 		return 0;
 	}
+	a->is_truth_of_others = is_truth_of_others(setup, a);
 	a->is_hidden = a->disk == DISK_NOTHING;
 	for (size_t i = 0; i < a->path.n_records; i++) {
 		a->decisions[i] =

@@ -32,6 +32,7 @@ struct assessment {
 	struct stamp stamp;
 	bool has_stamp;             /* a row exists, matching or not */
 	bool needs_rehash;          /* only ctime differs from the stamp */
+	bool is_truth_of_others;    /* the truth record: other bytes than the stamp's */
 	bool is_hidden;             /* every record is hidden by a whiteout */
 	struct decision *decisions; /* one per record, in their order */
 	struct decision whole; /* what the path is for people: the most telling of them */

@@ -56,6 +56,9 @@ void journal_outbox_count(struct journal *journal, int64_t *ret_waiting,
 /* A row that waits for this file and site exists: what the store says of it is not the newest. */
 bool journal_outbox_has(struct journal *journal, const char *project, const char *repre,
 			const char *file, const char *site);
+/* The same of a truth record. */
+bool journal_outbox_has_truth(struct journal *journal, const char *project,
+			      const char *key);
 
 /* ---- stamps: of what a disk file is a copy, or that it was uploaded ---- */
 

@@ -1,6 +1,6 @@
 /*
  * The outbox: changes of documents and truth records that the store has not acknowledged yet. Which
- * files and sites have a row waiting is kept in memory, by key, with a count.
+ * files and sites, and which truth records, have a row waiting is kept in memory, by key, with a count.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,6 +24,14 @@ static int make_key(struct buf *key, const char *project, const char *repre,
 	pack_text(key, repre);
 	pack_text(key, file);
 	pack_text(key, site);
+	return key->has_failed ? -ENOMEM : 0;
+}
+
+/* Two texts where a file's key has four: none is taken for the other. */
+static int make_truth_key(struct buf *key, const char *project, const char *truth)
+{
+	pack_text(key, project);
+	pack_text(key, truth);
 	return key->has_failed ? -ENOMEM : 0;
 }
 
@@ -54,17 +62,24 @@ static int count_key(struct journal *journal, const struct buf *key, int step)
 static int note_waiting(struct journal *journal, const struct outbox_row *row, int step)
 {
 	const struct record *record = &row->record;
-	_cleanup_(buf_done) struct buf key = { 0 };
+	_cleanup_(buf_done) struct buf key = { 0 }, truth = { 0 };
 	int r = 0;
 
 	if (row->has_record)
 		r = make_key(&key, record->project, record->repre, record->file,
 			     record->site);
+	if (r == 0 && row->has_truth)
+		r = make_truth_key(&truth, row->truth.project, row->truth.key);
 	if (r < 0)
 		return r;
 	mutex_lock(&journal->lock);
 	if (row->has_record)
 		r = count_key(journal, &key, step);
+	if (r == 0 && row->has_truth) {
+		r = count_key(journal, &truth, step);
+		if (r < 0 && row->has_record)
+			count_key(journal, &key, -step);
+	}
 	if (r == 0)
 		journal->n_waiting += step;
 	mutex_unlock(&journal->lock);
@@ -329,6 +344,20 @@ bool journal_outbox_has(struct journal *journal, const char *project, const char
 		return true;
 	mutex_lock(&journal->lock);
 	has = map_get_n(&journal->outbox, key.data, key.len);
+	mutex_unlock(&journal->lock);
+	return has;
+}
+
+bool journal_outbox_has_truth(struct journal *journal, const char *project,
+			      const char *key)
+{
+	_cleanup_(buf_done) struct buf packed = { 0 };
+	bool has;
+
+	if (make_truth_key(&packed, project, key) < 0)
+		return true;
+	mutex_lock(&journal->lock);
+	has = map_get_n(&journal->outbox, packed.data, packed.len);
 	mutex_unlock(&journal->lock);
 	return has;
 }

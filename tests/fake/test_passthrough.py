@@ -35,7 +35,8 @@ def is_by_kernel(fake, path):
         fake.process.wait()
         try:
             return len(os.pread(file.fileno(), 10, 0)) > 0
-        except OSError:
+        except OSError as error:
+            print(error, fake.stderr(), sep='\n')
             return False
 
 

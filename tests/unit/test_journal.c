@@ -164,6 +164,31 @@ static void test_outbox_order_drop_and_park(void **state)
 	assert_counts(&bed, 1, 0);
 }
 
+static void test_outbox_knows_which_truth_waits(void **state)
+{
+	struct outbox_row row = {
+		.has_truth = true,
+		.truth = { .project = strdup("demo"), .key = strdup("{root[work]}/a") },
+	};
+	struct outbox_row *rows;
+	size_t n;
+	BED(bed);
+
+	assert_false(journal_outbox_has_truth(bed.journal, "demo", "{root[work]}/a"));
+	assert_int_equal(journal_outbox_add(bed.journal, &row, 1), 0);
+	assert_true(journal_outbox_has_truth(bed.journal, "demo", "{root[work]}/a"));
+	assert_false(journal_outbox_has_truth(bed.journal, "demo", "{root[work]}/b"));
+	reopen(&bed);
+	assert_true(journal_outbox_has_truth(bed.journal, "demo", "{root[work]}/a"));
+	assert_int_equal(journal_outbox_read(bed.journal, 0, 1, false, &rows, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(journal_outbox_drop(bed.journal, &rows[0].seq, 1), 0);
+	assert_false(journal_outbox_has_truth(bed.journal, "demo", "{root[work]}/a"));
+	outbox_row_done(&rows[0]);
+	free(rows);
+	outbox_row_done(&row);
+}
+
 /* ---- stamps ---- */
 
 static void test_stamp_compare(void **state)
@@ -456,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_outbox_keeps_every_field),
 		cmocka_unit_test(test_outbox_order_drop_and_park),
+		cmocka_unit_test(test_outbox_knows_which_truth_waits),
 		cmocka_unit_test(test_stamp_compare),
 		cmocka_unit_test(test_stamps),
 		cmocka_unit_test(test_stamp_each_in_slices),
