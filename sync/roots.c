@@ -145,6 +145,23 @@ static int look_at(const struct root *root, const char *identity, struct look *r
 	return 0;
 }
 
+int roots_examine(const struct config_root *root, char **ret_identity,
+		  bool *ret_is_writable, struct error *error)
+{
+	const struct root seen = { .name = root->name, .path = root->path };
+	_cleanup_(look_done) struct look look = { .fd = -1 };
+	int r = look_at(&seen, NULL, &look);
+
+	if (r < 0)
+		return r;
+	if (!look.is_ours)
+		return error_set(error, look.fd < 0 ? -ENOENT : -EIO, "%s",
+				 look.why.text);
+	*ret_is_writable = look.is_writable;
+	*ret_identity = steal(look.identity);
+	return 0;
+}
+
 /* Puts the descriptor of LOOK in the place of the root's own, if it is another folder. */
 static int swap_locked(struct roots *roots, struct root *root, struct look *look)
 	REQUIRES(&roots->lock)

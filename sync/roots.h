@@ -23,6 +23,10 @@ struct roots;
  * is there as the site's: writes a new identity where it differs. */
 int roots_open(const struct config *config, struct journal *journal, bool adopt,
 	       struct roots **ret, struct error *error);
+/* A look at one root without opening the site: its identity (NULL: none given yet, as in a folder that nobody used),
+ * allocated. -ENOENT, -EACCES ... with the reason. */
+int roots_examine(const struct config_root *root, char **ret_identity,
+		  bool *ret_is_writable, struct error *error);
 void roots_free(struct roots *roots);
 DEFINE_CLEANUP(struct roots *, roots_free);
 

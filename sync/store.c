@@ -23,6 +23,12 @@ void record_done(struct record *record)
 	*record = (struct record){ 0 };
 }
 
+void store_facts_done(struct store_facts *facts)
+{
+	free(facts->kind);
+	*facts = (struct store_facts){ 0 };
+}
+
 int store_open(const char *uri, const char *database, bool must_exist, struct store **ret,
 	       struct error *error)
 {

@@ -87,6 +87,7 @@ enum site_edit_op {
 	SITE_PAUSE,    /* set paused: true */
 	SITE_UNPAUSE,  /* unset paused */
 	SITE_PRIORITY, /* set priority */
+	SITE_LIST_FORM, /* an old form of `sites` becomes a list, nothing else; SITE is not used */
 };
 
 struct site_edit {
@@ -96,6 +97,15 @@ struct site_edit {
 	const char *site;
 	int priority;
 };
+
+/* What a store says of itself. */
+struct store_facts {
+	char *kind;       /* for people: "MongoDB 6.0.5, replica set rs0 at HOST" */
+	bool has_feed;    /* it tells of changes; else it is looked at */
+	int64_t clock_ms; /* its wall clock; 0: it is this machine's */
+};
+void store_facts_done(struct store_facts *facts);
+DEFINE_CLEANUP(struct store_facts *, store_facts_done);
 
 /* Calls with borrowed arguments; a non-zero result ends the walk and is returned by it. */
 typedef int store_doc_fn(void *context, const char *project, const void *bson,
@@ -108,6 +118,8 @@ struct store_ops {
 	const char *name;
 	/* Identity of the database's content: random, made with it. Allocated. */
 	int (*identity)(struct store *store, char **ret);
+	/* Into an empty RET, which the caller ends with store_facts_done(). */
+	int (*facts)(struct store *store, struct store_facts *ret);
 	/* Names of the projects (collections). */
 	int (*projects)(struct store *store, store_name_fn *fn, void *context);
 	/* A token that stands for now: events after it are given by watch. Allocated. */

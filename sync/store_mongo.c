@@ -322,6 +322,62 @@ static int identity(struct store *store, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* What the server says to a command of the database "admin"; the caller destroys RET. */
+static int ask_server(struct store_mongo *s, const char *name, bson_t *ret)
+{
+	_cleanup_(bson_destroyp) bson_t *command = BCON_NEW(name, BCON_INT32(1));
+	bson_error_t why = { 0 };
+
+	if (mongoc_client_command_simple(s->client, "admin", command, NULL, ret, &why))
+		return 0;
+	bson_destroy(ret);
+	return store_mongo_errno(&why, name);
+}
+
+static const char *text_in(const bson_t *doc, const char *key)
+{
+	const char *text = NULL;
+	bson_iter_t it;
+
+	if (bson_iter_init_find(&it, doc, key))
+		text = bson_get_text(&it);
+	return text;
+}
+
+static int facts(struct store *store, struct store_facts *ret)
+{
+	struct store_mongo *s = store_mongo_of(store);
+	const char *version, *set;
+	bson_t hello, info;
+	bson_iter_t it;
+	int r;
+
+	r = ask_server(s, "buildInfo", &info);
+	if (r < 0)
+		return r;
+	/* older servers than 4.4.2 know it by this name only */
+	r = ask_server(s, "isMaster", &hello);
+	if (r < 0) {
+		bson_destroy(&info);
+		return r;
+	}
+	version = text_in(&info, "version");
+	set = text_in(&hello, "setName");
+	ret->has_feed = s->has_streams;
+	if (bson_iter_init_find(&it, &hello, "localTime") &&
+	    BSON_ITER_HOLDS_DATE_TIME(&it))
+		ret->clock_ms = bson_iter_date_time(&it);
+	ret->kind = strf("MongoDB %s at %s, %s%s, databases %s and %s",
+			 version ? version : "of unknown version", host_of(s),
+			 set              ? "replica set "
+			 : s->has_streams ? "a cluster"
+					  : "a standalone",
+			 set ? set : "", s->database, s->own);
+	bson_destroy(&info);
+	bson_destroy(&hello);
+	return ret->kind ? 0 : -ENOMEM;
+}
+
 static void mongo_free(struct store *store)
 {
 	struct store_mongo *s = store_mongo_of(store);
@@ -345,6 +401,7 @@ static void mongo_free(struct store *store)
 static const struct store_ops mongo_ops = {
 	.name = "mongodb",
 	.identity = identity,
+	.facts = facts,
 	.projects = store_mongo_projects,
 	.now = store_mongo_now,
 	.scan = store_mongo_scan,

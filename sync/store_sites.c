@@ -251,6 +251,7 @@ static int edit_entry(struct store_entry *entry, const struct site_edit *edit,
 	switch (edit->op) {
 	case SITE_ADD:
 	case SITE_REMOVE:
+	case SITE_LIST_FORM:
 		break;
 	case SITE_RESET:
 		return reset_entry(entry, ret_changed);
@@ -294,6 +295,37 @@ static int edit_entries(struct store_entries *entries, const struct site_edit *e
 	return 0;
 }
 
+/* Objects by site, or a list that holds texts. What is of no form is left: nothing is known of it. */
+static bool is_old_form(const struct buf *doc, const struct store_place *place)
+{
+	struct bson_walk walk;
+
+	if (place->type == BSON_TYPE_DOCUMENT)
+		return true;
+	if (place->type != BSON_TYPE_ARRAY)
+		return false;
+	/* the value stands behind its type and key */
+	for (bson_walk_init(&walk, doc->data + place->start + 1 + sizeof("sites"),
+			    place->end - place->start - 1 - sizeof("sites"));
+	     bson_walk_next(&walk);)
+		if (bson_iter_type(&walk.it) == BSON_TYPE_UTF8)
+			return true;
+	return false;
+}
+
+static int edit_file(struct buf *doc, const struct store_place *place,
+		     const struct site_edit *edit, size_t *ret_changed)
+{
+	_cleanup_(store_entries_done) struct store_entries entries = { 0 };
+	int r = store_entries_load(doc, place, &entries);
+
+	if (r == 0 && edit->op == SITE_LIST_FORM)
+		*ret_changed = is_old_form(doc, place);
+	else if (r == 0)
+		r = edit_entries(&entries, edit, ret_changed);
+	return r == 0 && *ret_changed > 0 ? store_entries_save(doc, place, &entries) : r;
+}
+
 int store_sites_edit(struct buf *doc, const struct site_edit *edit, size_t *ret_changed)
 {
 	struct store_wanted wanted = { .id = edit->file };
@@ -303,18 +335,13 @@ int store_sites_edit(struct buf *doc, const struct site_edit *edit, size_t *ret_
 	if (!store_is_representation(doc))
 		return STORE_GONE;
 	for (;; wanted.skip++) {
-		_cleanup_(store_entries_done) struct store_entries entries = { 0 };
 		struct store_place place;
 		size_t n_file = 0;
 
 		r = store_place_find(doc, &wanted, &place);
 		if (r != 0)
 			break;
-		r = store_entries_load(doc, &place, &entries);
-		if (r == 0)
-			r = edit_entries(&entries, edit, &n_file);
-		if (r == 0 && n_file > 0)
-			r = store_entries_save(doc, &place, &entries);
+		r = edit_file(doc, &place, edit, &n_file);
 		if (r < 0)
 			return r;
 		n += n_file;

@@ -289,6 +289,18 @@ static int identity(struct store *store, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+static int facts(struct store *store, struct store_facts *ret)
+{
+	struct store_sqlite *s = store_sqlite_of(store);
+	int r = store_sqlite_ready(s);
+
+	if (r < 0)
+		return r;
+	ret->has_feed = true;
+	ret->kind = strf("embedded store %s, for this machine alone", s->path);
+	return ret->kind ? 0 : -ENOMEM;
+}
+
 static void sqlite_free(struct store *store)
 {
 	struct store_sqlite *s = store_sqlite_of(store);
@@ -305,6 +317,7 @@ static void sqlite_free(struct store *store)
 static const struct store_ops sqlite_ops = {
 	.name = "sqlite",
 	.identity = identity,
+	.facts = facts,
 	.projects = store_sqlite_projects,
 	.now = store_sqlite_now,
 	.scan = store_sqlite_scan,

@@ -8,6 +8,7 @@ extern const struct verb *const verbs[];
 
 extern const struct verb verb_add_site;
 extern const struct verb verb_config;
+extern const struct verb verb_doctor;
 extern const struct verb verb_explain;
 extern const struct verb verb_export;
 extern const struct verb verb_import;

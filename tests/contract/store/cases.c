@@ -468,6 +468,35 @@ const struct store_case store_cases[] = {
 		.edit = { .op = SITE_RESET, .site = "nas" },
 	},
 	{
+		.name = "list form: of texts",
+		.before = "['studio', {'name': 'gdrive', 'x': 1}, '']",
+		.edit = { .op = SITE_LIST_FORM },
+		.changed = 1,
+		.after = "[{'name': 'studio', 'created_dt': " D_ID
+			 "}, {'name': 'gdrive', 'x': 1}]",
+	},
+	{
+		.name = "list form: of objects by site",
+		.before = "{'studio': {'created_dt': " D1
+			  ", 'x': {'$numberLong': '3'}}, 'gdrive': {}, 'nas': null}",
+		.edit = { .op = SITE_LIST_FORM },
+		.changed = 1,
+		.after = "[{'name': 'studio', 'created_dt': " D1
+			 ", 'x': {'$numberLong': '3'}}, {'name': 'gdrive'},"
+			 " {'name': 'nas'}]",
+	},
+	{
+		.name = "list form: a list is one, whatever stands in it",
+		.before = "[" STUDIO ", 7, {'no': 'name'}]",
+		.edit = { .op = SITE_LIST_FORM },
+		.changed = 0,
+	},
+	{
+		.name = "list form: what is missing stays so",
+		.edit = { .op = SITE_LIST_FORM },
+		.changed = 0,
+	},
+	{
 		.name = "pause",
 		.before = "[" STUDIO ", {'name': 'gdrive'}]",
 		.edit = { .op = SITE_PAUSE, .site = "gdrive", .file = CASE_FILE },

@@ -552,6 +552,19 @@ static void test_held_is_busy(void **state)
 	assert_int_equal(changed, 1);
 }
 
+static void test_facts(void **state)
+{
+	_cleanup_(store_facts_done) struct store_facts facts = { 0 };
+
+	assert_int_equal(ops()->facts(stage.store, &facts), 0);
+	assert_true(facts.kind && facts.kind[0]);
+	assert_int_equal(facts.has_feed, stage_has_feed());
+	/* of the same machine here, if it tells one at all */
+	if (facts.clock_ms)
+		assert_true(llabs(facts.clock_ms - clock_wall_ms() + clock_shift_ms()) <
+			    60 * 1000);
+}
+
 static void test_identity(void **state)
 {
 	_cleanup_(store_freep) struct store *second = NULL;
@@ -582,6 +595,7 @@ const struct CMUnitTest store_stories[] = {
 	cmocka_unit_test(test_lease_is_the_process_s),
 	cmocka_unit_test(test_lease_dies_with_its_process),
 	cmocka_unit_test(test_held_is_busy),
+	cmocka_unit_test(test_facts),
 	cmocka_unit_test(test_identity),
 };
 
