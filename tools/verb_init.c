@@ -12,7 +12,7 @@
 
 struct options {
 	const char *active, *remote;
-	struct cli_list roots, remote_roots;
+	struct cli_list roots, remote_roots, credentials;
 };
 
 static const struct cli_option options_table[] = {
@@ -24,8 +24,11 @@ static const struct cli_option options_table[] = {
 	{ "remote", "SITE", "the site to exchange files with (default: none)",
 	  offsetof(struct options, remote), CLI_TEXT, 0 },
 	{ "remote-root", "NAME=FOLDER",
-	  "a root of the remote site: a folder on a NAS or disk",
+	  "a root of the remote site: a folder on a NAS or disk, or of Google Drive",
 	  offsetof(struct options, remote_roots), CLI_LIST, 0 },
+	{ "credentials", "FILE",
+	  "the remote site is Google Drive: a service account's key; may be repeated",
+	  offsetof(struct options, credentials), CLI_LIST, 0 },
 	{ NULL, NULL, NULL, 0, 0, 0 },
 };
 
@@ -33,9 +36,10 @@ static const struct cli_option options_table[] = {
 struct plan {
 	struct cli *cli;
 	const struct options *options;
-	char *dir;       /* of the configuration */
-	char *store_uri; /* "sqlite:PATH" */
-	char *root;      /* where none was named: of root "work" */
+	char *dir;                         /* of the configuration */
+	char *store_uri;                   /* "sqlite:PATH" */
+	char *root;                        /* where none was named: of root "work" */
+	struct json *local_drive, *gdrive; /* the presets: site to settings */
 	const char *active, *local_id;
 };
 
@@ -44,6 +48,8 @@ static void plan_done(struct plan *plan)
 	free(plan->dir);
 	free(plan->store_uri);
 	free(plan->root);
+	json_free(plan->local_drive);
+	json_free(plan->gdrive);
 }
 
 /* ---- choosing ---- */
@@ -118,8 +124,9 @@ static int choose(struct plan *plan)
 
 /* ---- roots ---- */
 
-/* "NAME=FOLDER" or "FOLDER" into NAME (NULL: the only root) and an absolute FOLDER. 0 or an exit code. */
-static int split_root(struct cli *cli, const char *text, char **ret_name,
+/* "NAME=FOLDER" or "FOLDER" into NAME (NULL: the only root) and an absolute FOLDER, which IS_DRIVE begins with
+ * "My Drive" or a shared drive's name. 0 or an exit code. */
+static int split_root(struct cli *cli, const char *text, bool is_drive, char **ret_name,
 		      char **ret_folder)
 {
 	const char *equals = text[0] == '/' ? NULL : strchr(text, '=');
@@ -128,6 +135,15 @@ static int split_root(struct cli *cli, const char *text, char **ret_name,
 	*ret_name = equals ? strndup(text, (size_t)(equals - text)) : NULL;
 	if (equals && !(*ret_name && (*ret_name)[0]))
 		return cli_fail(cli, EXIT_USAGE, "'%s' is not NAME=FOLDER", text);
+	if (is_drive && folder[0] != '/')
+		return cli_fail(cli, EXIT_USAGE,
+				"'%s' is no folder of Google Drive: write it as '/My "
+				"Drive/NAME' or '/SHARED DRIVE/NAME'",
+				text);
+	if (is_drive) {
+		*ret_folder = strdup(folder);
+		return *ret_folder ? 0 : cli_fail(cli, EXIT_FAILED, "out of memory");
+	}
 	if (!folder[0] || client_absolute(folder, false, ret_folder) < 0)
 		return cli_fail(cli, EXIT_USAGE, "'%s' names no folder", text);
 	return 0;
@@ -138,12 +154,12 @@ static int add_site(struct plan *plan, struct json *sites, const char *name,
 		    const struct cli_list *roots)
 {
 	struct json *site = json_object(), *map = json_object();
-	bool has_only = false;
+	bool has_only = false, is_drive = sites == plan->gdrive;
 
 	json_set(sites, name, site);
 	for (size_t i = 0; i < roots->n; i++) {
 		_cleanup_(freep) char *root = NULL, *folder = NULL;
-		int r = split_root(plan->cli, roots->items[i], &root, &folder);
+		int r = split_root(plan->cli, roots->items[i], is_drive, &root, &folder);
 
 		if (!r && (has_only || (!root && roots->n > 1)))
 			r = cli_fail(plan->cli, EXIT_USAGE,
@@ -167,14 +183,57 @@ static int add_site(struct plan *plan, struct json *sites, const char *name,
 	return 0;
 }
 
+/* "credentials_url": one key, or a list of them. 0 or an exit code. */
+static int add_credentials(struct plan *plan, struct json *site)
+{
+	const struct cli_list *keys = &plan->options->credentials;
+	struct json *list = json_array();
+
+	json_set(site, "credentials_url", list);
+	for (size_t i = 0; i < keys->n; i++) {
+		_cleanup_(freep) char *path = NULL;
+
+		if (client_absolute(keys->items[i], true, &path) < 0)
+			return cli_fail(plan->cli, EXIT_USAGE,
+					"there is no key file %s: the admin console of "
+					"Google Cloud makes one for a service account",
+					keys->items[i]);
+		if (keys->n == 1)
+			json_set_text(site, "credentials_url", path);
+		else
+			json_append(list, json_text_value(path));
+	}
+	return 0;
+}
+
+static int add_sites(struct plan *plan)
+{
+	const struct options *options = plan->options;
+	bool is_drive = options->credentials.n > 0;
+	int r;
+
+	plan->local_drive = json_object();
+	plan->gdrive = is_drive ? json_object() : NULL;
+	r = add_site(plan, plan->local_drive, plan->active, &options->roots);
+	if (!r && options->remote)
+		r = add_site(plan, is_drive ? plan->gdrive : plan->local_drive,
+			     options->remote, &options->remote_roots);
+	if (!r && is_drive)
+		r = add_credentials(plan, json_get(plan->gdrive, options->remote));
+	return r;
+}
+
 static int check_options(struct cli *cli, const struct options *options)
 {
 	if (options->remote_roots.n && !options->remote)
 		return cli_fail(cli, EXIT_USAGE, "--remote-root needs --remote SITE");
+	if (options->credentials.n && !options->remote)
+		return cli_fail(cli, EXIT_USAGE, "--credentials needs --remote SITE");
 	if (options->remote && !options->remote_roots.n)
 		return cli_fail(cli, EXIT_USAGE,
-				"remote site '%s' needs --remote-root NAME=FOLDER: this "
-				"build has no provider but folders (local_drive)",
+				"remote site '%s' needs --remote-root NAME=FOLDER, and "
+				"with it --credentials KEY.json where that is a folder "
+				"of Google Drive",
 				options->remote);
 	if (options->remote && options->active &&
 	    !strcmp(options->remote, options->active))
@@ -214,13 +273,15 @@ static int write_file(struct plan *plan, int dir_fd, const char *name,
 	return 0;
 }
 
-static const char *const names[] = { "config.json", "local_drive.json", "sitefs.json" };
+static const char *const names[] = { "config.json", "local_drive.json", "gdrive.json",
+				     "sitefs.json" };
 
-static int write_all(struct plan *plan, const struct json *local_drive)
+/* CONTENTS of NULL are not written; a file of that name would still be read. */
+static int write_all(struct plan *plan)
 {
 	_cleanup_(json_freep) struct json *config = config_json(plan);
 	_cleanup_(json_freep) struct json *ours = json_object();
-	const struct json *contents[] = { config, local_drive, ours };
+	const struct json *contents[] = { config, plan->local_drive, plan->gdrive, ours };
 	_cleanup_(closep) int dir_fd = -1;
 	int r;
 
@@ -237,10 +298,10 @@ static int write_all(struct plan *plan, const struct json *local_drive)
 					"%s/%s exists already, nothing was written: "
 					"remove it or name another folder",
 					plan->dir, names[i]);
-	for (size_t i = 0, code; i < ARRAY_SIZE(names); i++) {
-		code = (size_t)write_file(plan, dir_fd, names[i], contents[i]);
-		if (code)
-			return (int)code;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		r = contents[i] ? write_file(plan, dir_fd, names[i], contents[i]) : 0;
+		if (r)
+			return r;
 	}
 	return 0;
 }
@@ -299,27 +360,37 @@ static void print_roots(const char *what, const char *name, const struct json *s
 		printf("  %-10s %s\n", json_key(p), json_as_text(p));
 }
 
-static int say(struct plan *plan, struct json *sites)
+static int say_json(const struct plan *plan)
 {
-	_cleanup_(json_freep) struct json *json = NULL;
+	_cleanup_(json_freep) struct json *json = json_document();
+	struct json *sites = json_copy(plan->local_drive);
 	const char *remote = plan->options->remote;
 
-	if (plan->cli->is_json) {
-		json = json_document();
-		json_set_text(json, "config_dir", plan->dir);
-		json_set_text(json, "store", plan->store_uri);
-		json_set_text(json, "active_site", plan->active);
-		json_set_text(json, "remote_site", remote ? remote : "");
-		json_set(json, "sites", json_copy(sites));
-		return json_print(json) < 0 ? EXIT_FAILED : EXIT_DONE;
-	}
+	if (plan->gdrive)
+		json_set(sites, remote, json_copy(json_get(plan->gdrive, remote)));
+	json_set_text(json, "config_dir", plan->dir);
+	json_set_text(json, "store", plan->store_uri);
+	json_set_text(json, "active_site", plan->active);
+	json_set_text(json, "remote_site", remote ? remote : "");
+	json_set(json, "sites", sites);
+	return json_print(json) < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int say(const struct plan *plan)
+{
+	const char *remote = plan->options->remote;
+	const struct json *remotes = plan->gdrive ? plan->gdrive : plan->local_drive;
+
+	if (plan->cli->is_json)
+		return say_json(plan);
 	if (plan->cli->is_quiet)
 		return EXIT_DONE;
 	printf("%-12s %s\n", "presets", plan->dir);
 	printf("%-12s %s\n", "store", plan->store_uri);
-	print_roots("active site", plan->active, json_get(sites, plan->active));
+	print_roots("active site", plan->active,
+		    json_get(plan->local_drive, plan->active));
 	if (remote)
-		print_roots("remote site", remote, json_get(sites, remote));
+		print_roots("remote site", remote, json_get(remotes, remote));
 	else
 		printf("%-12s none: nothing is synced\n", "remote site");
 	printf("\nGo on with: sitefs --config %s mount MOUNTPOINT\n", plan->dir);
@@ -329,38 +400,36 @@ static int say(struct plan *plan, struct json *sites)
 static int run(struct cli *cli, const void *context)
 {
 	_cleanup_(plan_done) struct plan plan = { .cli = cli, .options = context };
-	_cleanup_(json_freep) struct json *sites = json_object();
 	const struct options *options = context;
 	int r;
 
 	r = check_options(cli, options);
-	if (r)
-		return r;
-	r = choose(&plan);
 	if (!r)
-		r = add_site(&plan, sites, plan.active, &options->roots);
-	if (!r && options->remote)
-		r = add_site(&plan, sites, options->remote, &options->remote_roots);
+		r = choose(&plan);
 	if (!r)
-		r = write_all(&plan, sites);
+		r = add_sites(&plan);
+	if (!r)
+		r = write_all(&plan);
 	if (!r)
 		r = make_store(&plan);
 	if (r)
 		return r;
-	make_roots(json_get(sites, plan.active), !options->roots.n);
-	return say(&plan, sites);
+	make_roots(json_get(plan.local_drive, plan.active), !options->roots.n);
+	return say(&plan);
 }
 
 const struct verb verb_init = {
 	.name = "init",
 	.usage = "[DIR] [--store URI] [--active SITE --root NAME=FOLDER...] "
-		 "[--remote SITE --remote-root NAME=FOLDER...]",
+		 "[--remote SITE --remote-root NAME=FOLDER... [--credentials FILE]]",
 	.summary = "write a configuration to start from",
-	.help = "Writes config.json, local_drive.json and sitefs.json into DIR (else --config,\n"
-		"$SITEFS_CONFIG, $XDG_CONFIG_HOME/sitefs; /etc/sitefs for root) and says what\n"
-		"was chosen. Nothing that exists is overwritten. Without --store it makes an\n"
-		"embedded store for this machine. The active site's folders are made where they\n"
-		"are missing, a remote's never: see 'sitefs mount --create-root'.",
+	.help = "Writes config.json, local_drive.json, sitefs.json and, with --credentials,\n"
+		"gdrive.json into DIR (else --config, $SITEFS_CONFIG, $XDG_CONFIG_HOME/sitefs;\n"
+		"/etc/sitefs for root) and says what was chosen. Nothing that exists is\n"
+		"overwritten. Without --store it makes an embedded store for this machine. The\n"
+		"active site's folders are made where they are missing, a remote's never: see\n"
+		"'sitefs mount --create-root'. A root of Google Drive is '/My Drive/NAME', the\n"
+		"account's own or shared with it, or '/SHARED DRIVE/NAME'.",
 	.options = options_table,
 	.options_size = sizeof(struct options),
 	.max_args = 1,

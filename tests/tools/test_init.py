@@ -52,7 +52,27 @@ def test_unnamed_root(home):
         'studio': {'root': f'{home.path}/w'}, 'nas': {'root': '/mnt/nas'}}
 
 
-@pytest.mark.parametrize('name', ['config.json', 'local_drive.json', 'sitefs.json'])
+def test_google_drive(home):
+    (home.path / 'key.json').write_text('{}')
+    (home.path / 'other.json').write_text('{}')
+    out = home.ok('init', 'p', '--root', 'w', '--remote', 'gdrive', '--remote-root', 'work=/My Drive/work',
+                  '--credentials', 'key.json').out
+    assert '/My Drive/work' in out
+    assert json.loads((home.path / 'p/gdrive.json').read_text()) == {
+        'gdrive': {'root': {'work': '/My Drive/work'}, 'credentials_url': f'{home.path}/key.json'}}
+    assert json.loads((home.path / 'p/local_drive.json').read_text()) == {'studio': {'root': f'{home.path}/w'}}
+    result = home.ok('init', 'q', '--root', 'w', '--remote', 'gdrive', '--remote-root', '/Show/work',
+                     '--credentials', 'key.json', '--credentials', 'other.json', '--json')
+    assert result.json['sites']['gdrive'] == {
+        'root': '/Show/work', 'credentials_url': [f'{home.path}/key.json', f'{home.path}/other.json']}
+    for wrong in (('--remote-root', 'work=work', '--credentials', 'key.json'),
+                  ('--remote-root', '/My Drive/work', '--credentials', 'no.json')):
+        result = home.sitefs('init', 'r', '--remote', 'gdrive', *wrong)
+        assert result.code == 2 and result.err.count('\n') == 1, result
+        assert not (home.path / 'r').exists()
+
+
+@pytest.mark.parametrize('name', ['config.json', 'local_drive.json', 'gdrive.json', 'sitefs.json'])
 def test_nothing_is_overwritten(home, name):
     (home.path / 'p').mkdir()
     (home.path / 'p' / name).write_text('mine')
@@ -63,7 +83,7 @@ def test_nothing_is_overwritten(home, name):
 
 
 @pytest.mark.parametrize('args', [
-    ('--remote', 'nas'), ('--remote-root', 'work=/x'), ('--root', '=x'), ('--root', 'a='), ('--root', 'x', '--root', 'y'),
+    ('--remote', 'nas'), ('--remote-root', 'work=/x'), ('--credentials', 'k'), ('--root', '=x'), ('--root', 'a='), ('--root', 'x', '--root', 'y'),
     ('--root', 'a=x', '--root', 'y'), ('--active', 'a', '--remote', 'a', '--remote-root', 'x'), ('a', 'b')])
 def test_usage(home, args):
     result = home.sitefs('init', *args)
