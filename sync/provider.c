@@ -53,3 +53,26 @@ void provider_object_done(struct provider_object *object)
 	free(object->document_id);
 	*object = (struct provider_object){ 0 };
 }
+
+const char *provider_fate_name(enum provider_fate fate)
+{
+	switch (fate) {
+	case FATE_NONE:
+		return NULL;
+	case FATE_TRASHED:
+		return "trashed";
+	case FATE_REMOVED:
+		return "removed";
+	case FATE_EDITED:
+		return "edited";
+	case FATE_MOVED:
+		return "moved";
+	}
+	return NULL;
+}
+
+void provider_trace_done(struct provider_trace *trace)
+{
+	free(trace->by);
+	*trace = (struct provider_trace){ 0 };
+}

@@ -71,6 +71,7 @@ struct provider_object {
 	int64_t size;
 	int64_t mtime_ns;
 	struct digest digest; /* as far as the remote tells without reading the content */
+	int n_twins; /* list: further ones of that name there; this is the one that counts */
 };
 void provider_object_done(struct provider_object *object);
 
@@ -79,6 +80,7 @@ void provider_object_done(struct provider_object *object);
 typedef int provider_sink(void *context, const void *data, size_t len, uint64_t offset);
 /* Gives up to LEN bytes at OFFSET of the source: bytes given, or a negative errno. */
 typedef ssize_t provider_source(void *context, void *data, size_t len, uint64_t offset);
+/* OBJECT of a folder: NULL, or where it has twins one that tells but that. */
 typedef int provider_list_fn(void *context, const char *name, bool is_folder,
 			     const struct provider_object *object);
 
@@ -89,6 +91,34 @@ struct provider_resume {
 	int (*save)(void *context, const char *token, uint64_t bytes);
 	void *context;
 };
+
+/* What became of an object that is not there as it was stored. */
+enum provider_fate {
+	FATE_NONE = 0, /* it is there, under its path; or nothing is known */
+	FATE_TRASHED,  /* it can be taken out of the trash (untrash) */
+	FATE_REMOVED,  /* it is gone for good, or nobody may see it any more */
+	FATE_EDITED,   /* its content is another one */
+	FATE_MOVED,    /* it has another name, or lies in another folder */
+};
+/* "trashed", "removed", "edited", "moved"; NULL for FATE_NONE. */
+const char *provider_fate_name(enum provider_fate fate);
+
+/* As far as the remote tells. */
+struct provider_trace {
+	enum provider_fate fate;
+	char *by;        /* who did it, for people; or NULL */
+	int64_t when_ms; /* wall time; 0: not known */
+};
+void provider_trace_done(struct provider_trace *trace);
+
+/* Something happened at the remote. Borrowed. */
+struct provider_change {
+	const char *id;
+	const char *root, *path; /* where it lies, or lay last; NULL: not known */
+	bool is_folder;          /* ... and everything below may be concerned */
+	struct provider_trace trace;
+};
+typedef int provider_change_fn(void *context, const struct provider_change *change);
 
 struct provider_put {
 	struct provider_ref ref;
@@ -145,6 +175,32 @@ struct provider_ops {
 	 * empty mount point, lies there now. No I/O. RET is the caller's. */
 	int (*identity)(struct provider *provider, const char *root, char **ret);
 	int (*expect)(struct provider *provider, const char *root, const char *identity);
+
+	/* ---- each may be NULL ---- */
+
+	/* What became of the object: by its id where one is given. Asks for that only: 0 with FATE_NONE where it is
+	 * where it should be (whatever it holds), and FATE_EDITED where it is there with another revision than
+	 * REVISION (NULL: any is right). */
+	int (*trace)(struct provider *provider, const struct provider_ref *ref,
+		     const char *revision, struct provider_call *call,
+		     struct provider_trace *ret);
+	/* Takes an object back out of the trash that lay at that path (with that id, where one is given), with the
+	 * size and digest of WANTED as far as they are known. PROVIDER_GONE: the trash has none; PROVIDER_EXISTS:
+	 * something else has the name by now. RET is the object. */
+	int (*untrash)(struct provider *provider, const struct provider_ref *ref,
+		       const struct provider_object *wanted, struct provider_call *call,
+		       struct provider_object *ret);
+	/* What happened since TOKEN, oldest first, to everything that may concern a root; only what it is about, whoever
+	 * wants to know looks at it. Each object once. RET_TOKEN (allocated) stands for now; TOKEN NULL: nothing is
+	 * told but that. PROVIDER_GONE: the token is unknown: begin with NULL and look at everything. */
+	int (*changes)(struct provider *provider, const char *token,
+		       provider_change_fn *fn, void *context, struct provider_call *call,
+		       char **ret_token);
+	/* Where several things have that name in their folder: the object with ref->id, else the oldest, stays.
+	 * Of the others those of the same bytes go into the trash, others get a name of their own; of folders the
+	 * contents are brought together. RET: how many were put right. PROVIDER_GONE: nothing is there. */
+	int (*merge)(struct provider *provider, const struct provider_ref *ref,
+		     struct provider_call *call, int *ret);
 };
 
 struct provider {

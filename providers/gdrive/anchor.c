@@ -421,6 +421,17 @@ char *anchor_corpora(struct anchor *root)
 	return text;
 }
 
+int anchor_drive(struct anchor *root, char **ret)
+{
+	bool is_shared;
+
+	mutex_lock(&root->lock);
+	is_shared = root->drive_id;
+	*ret = is_shared ? strdup(root->drive_id) : NULL;
+	mutex_unlock(&root->lock);
+	return is_shared && !*ret ? -ENOMEM : 0;
+}
+
 bool anchor_is_shared(struct anchor *root)
 {
 	bool is_shared;

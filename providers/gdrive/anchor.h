@@ -37,6 +37,8 @@ int anchor_probe(const struct errand *errand, bool can_create);
 int anchor_find(const struct errand *errand, int64_t max_age_ms, char **ret_id);
 /* "corpora=drive&driveId=ID" or "corpora=user", for listing below it; NULL on -ENOMEM. */
 char *anchor_corpora(struct anchor *root);
+/* The shared drive's id, NULL where it lies in the account's own. 0 or -ENOMEM. */
+int anchor_drive(struct anchor *root, char **ret);
 /* It lies in a shared drive, whose files belong to the drive. */
 bool anchor_is_shared(struct anchor *root);
 /* False where the account was seen to be a mere reader. */

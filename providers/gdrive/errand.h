@@ -36,6 +36,7 @@ struct drive {
 	struct absent absent[ABSENT_KEPT] GUARDED_BY(&lock);
 	size_t next_absent GUARDED_BY(&lock);
 	struct claim *claims GUARDED_BY(&lock); /* names at which somebody works */
+	struct map trails GUARDED_BY(&lock);    /* folder id -> struct trail */
 	bool has_no_storage GUARDED_BY(
 		&lock); /* the account owns none: it cannot keep a file in My Drive */
 };

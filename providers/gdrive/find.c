@@ -30,7 +30,8 @@ int find_compare(const struct wire_file *a, const struct wire_file *b)
 	return by_time ? by_time : strcmp(a->id, b->id);
 }
 
-int find_trashed(const struct errand *errand, const char *id, struct wire_file *ret)
+static int look(const struct errand *errand, const char *id, const char *fields,
+		struct wire_file *ret)
 {
 	_cleanup_(api_answer_done) struct api_answer answer = { 0 };
 	_cleanup_(buf_done) struct buf target = { 0 };
@@ -39,7 +40,7 @@ int find_trashed(const struct errand *errand, const char *id, struct wire_file *
 	*ret = (struct wire_file){ .size = -1 };
 	buf_adds(&target, "/drive/v3/files/");
 	http_escape(&target, id);
-	buf_adds(&target, "?fields=" WIRE_FILE_FIELDS);
+	buf_addf(&target, "?fields=%s", fields);
 	if (target.has_failed)
 		return -ENOMEM;
 	r = api_get(errand, target.data, UNITS_GET, "look at it", &answer);
@@ -50,6 +51,16 @@ int find_trashed(const struct errand *errand, const char *id, struct wire_file *
 		return errand_say(errand, PROVIDER_BUSY,
 				  "cannot be looked at: the answer makes no sense");
 	return r;
+}
+
+int find_trashed(const struct errand *errand, const char *id, struct wire_file *ret)
+{
+	return look(errand, id, WIRE_FILE_FIELDS, ret);
+}
+
+int find_traced(const struct errand *errand, const char *id, struct wire_file *ret)
+{
+	return look(errand, id, WIRE_TRACE_FIELDS, ret);
 }
 
 int find_by_id(const struct errand *errand, const char *id, struct wire_file *ret)
@@ -148,7 +159,7 @@ static int by_age(const void *a, const void *b)
 }
 
 /* Keeps those that are wanted, in order. */
-static void keep_exact(struct wire_list *list, const char *name)
+static void keep_exact(struct wire_list *list, const char *name, bool is_trashed)
 {
 	size_t n = 0;
 
@@ -156,7 +167,7 @@ static void keep_exact(struct wire_list *list, const char *name)
 		struct wire_file file = list->files[i];
 
 		/* `name =` ignores case, and more */
-		if (file.is_trashed || strcmp(file.name, name) != 0)
+		if (file.is_trashed != is_trashed || strcmp(file.name, name) != 0)
 			wire_file_done(&file);
 		else
 			list->files[n++] = file;
@@ -176,8 +187,8 @@ static void keep_exact(struct wire_list *list, const char *name)
 	}
 }
 
-int find_by_name(const struct errand *errand, const char *folder_id, const char *name,
-		 struct wire_list *ret)
+static int find_named(const struct errand *errand, const char *folder_id,
+		      const char *name, bool is_trashed, struct wire_list *ret)
 {
 	_cleanup_(buf_done) struct buf query = { 0 };
 	int r;
@@ -187,15 +198,28 @@ int find_by_name(const struct errand *errand, const char *folder_id, const char 
 	find_quote(&query, name);
 	buf_adds(&query, " and ");
 	find_quote(&query, folder_id);
-	buf_adds(&query, " in parents and trashed = false");
+	buf_addf(&query, " in parents and trashed = %s", is_trashed ? "true" : "false");
 	if (query.has_failed)
 		return -ENOMEM;
 	r = find_query(errand, query.data, ret);
 	if (r == 0)
-		keep_exact(ret, name);
+		keep_exact(ret, name, is_trashed);
 	return r;
 }
 
+int find_by_name(const struct errand *errand, const char *folder_id, const char *name,
+		 struct wire_list *ret)
+{
+	return find_named(errand, folder_id, name, false, ret);
+}
+
+int find_in_trash(const struct errand *errand, const char *folder_id, const char *name,
+		  struct wire_list *ret)
+{
+	return find_named(errand, folder_id, name, true, ret);
+}
+
+/* Keeps the first of each name, and counts the others there. */
 static int drop_twins(struct wire_list *list)
 {
 	struct map names = { 0 };
@@ -204,20 +228,25 @@ static int drop_twins(struct wire_list *list)
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct wire_file file = list->files[i];
+		/* the files do not move any more once they are kept */
+		struct wire_file *first = r == 0 ? map_get(&names, file.name) : NULL;
 
-		if (r == 0 && !file.is_trashed && !map_get(&names, file.name)) {
-			r = map_put(&names, file.name, list, NULL);
-			list->files[n++] = file;
-		} else {
-			wire_file_done(&file);
+		if (r == 0 && !file.is_trashed && !first) {
+			list->files[n] = file;
+			r = map_put(&names, file.name, &list->files[n++], NULL);
+			continue;
 		}
+		/* a listing that moves under us may give one item twice */
+		if (first && !file.is_trashed && strcmp(first->id, file.id) != 0)
+			first->n_twins++;
+		wire_file_done(&file);
 	}
 	list->n = n;
 	map_done(&names, NULL);
 	return r;
 }
 
-int find_all(const struct errand *errand, const char *folder_id, struct wire_list *ret)
+int find_each(const struct errand *errand, const char *folder_id, struct wire_list *ret)
 {
 	_cleanup_(buf_done) struct buf query = { 0 };
 	int r;
@@ -230,5 +259,12 @@ int find_all(const struct errand *errand, const char *folder_id, struct wire_lis
 	r = find_query(errand, query.data, ret);
 	if (r == 0 && ret->n > 1)
 		qsort(ret->files, ret->n, sizeof(*ret->files), by_age);
+	return r;
+}
+
+int find_all(const struct errand *errand, const char *folder_id, struct wire_list *ret)
+{
+	int r = find_each(errand, folder_id, ret);
+
 	return r == 0 ? drop_twins(ret) : r;
 }

@@ -10,11 +10,20 @@ _must_check_ int find_by_id(const struct errand *errand, const char *id,
 			    struct wire_file *ret);
 _must_check_ int find_trashed(const struct errand *errand, const char *id,
 			      struct wire_file *ret);
+/* The same with all of WIRE_TRACE_FIELDS. */
+_must_check_ int find_traced(const struct errand *errand, const char *id,
+			     struct wire_file *ret);
+/* All that have exactly that name there and lie in the trash, oldest first. */
+_must_check_ int find_in_trash(const struct errand *errand, const char *folder_id,
+			       const char *name, struct wire_list *ret);
 /* All that have exactly that name there and are not in the trash, oldest first. Drive's index of names lags: nothing
  * found is no proof. */
 _must_check_ int find_by_name(const struct errand *errand, const char *folder_id,
 			      const char *name, struct wire_list *ret);
-/* All in a folder that are not in the trash; of twins the one that find_by_name() has first. */
+/* All in a folder that are not in the trash. */
+_must_check_ int find_each(const struct errand *errand, const char *folder_id,
+			   struct wire_list *ret);
+/* The same; of twins only the one that find_by_name() has first, with the number of the others. */
 _must_check_ int find_all(const struct errand *errand, const char *folder_id,
 			  struct wire_list *ret);
 /* All that answer to a query (`name = 'x' and …`), in no order. */

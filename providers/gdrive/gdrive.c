@@ -5,11 +5,16 @@
 #include <string.h>
 
 #include "providers/gdrive/api.h"
+#include "providers/gdrive/changes.h"
 #include "providers/gdrive/download.h"
 #include "providers/gdrive/find.h"
 #include "providers/gdrive/folder.h"
 #include "providers/gdrive/item.h"
 #include "providers/gdrive/make.h"
+#include "providers/gdrive/trace.h"
+#include "providers/gdrive/trail.h"
+#include "providers/gdrive/trash.h"
+#include "providers/gdrive/twins.h"
 #include "providers/gdrive/upload.h"
 #include "sync/base/log.h"
 #include "sync/base/path.h"
@@ -216,8 +221,9 @@ static int list_entry(const struct wire_file *file, provider_list_fn *fn, void *
 	if (path_refusal(file->name) || strchr(file->name, '/') ||
 	    !path_is_utf8(file->name))
 		return 0;
+	object.n_twins = file->n_twins;
 	if (wire_is_folder(file))
-		return fn(context, file->name, true, NULL);
+		return fn(context, file->name, true, file->n_twins ? &object : NULL);
 	if (!wire_is_object(file))
 		return 0;
 	r = item_fill(file, &object);
@@ -315,6 +321,62 @@ static int gdrive_trash(struct provider *base, const struct provider_ref *ref,
 	return end(&errand, r);
 }
 
+/* ---- what others do there ---- */
+
+static int gdrive_trace(struct provider *base, const struct provider_ref *ref,
+			const char *revision, struct provider_call *call,
+			struct provider_trace *ret)
+{
+	struct errand errand = { .call = call };
+	int r = begin_object(base, ref, call, &errand);
+
+	if (r != 0)
+		return r;
+	*ret = (struct provider_trace){ 0 };
+	r = trace_object(&errand, ref->id, revision, ret);
+	/* gone is gone only where the root is there */
+	if (r == 0 && ret->fate == FATE_REMOVED) {
+		r = end(&errand, PROVIDER_GONE);
+		r = r == PROVIDER_GONE ? 0 : r;
+	}
+	if (r != 0)
+		provider_trace_done(ret);
+	return r;
+}
+
+static int gdrive_untrash(struct provider *base, const struct provider_ref *ref,
+			  const struct provider_object *wanted,
+			  struct provider_call *call, struct provider_object *ret)
+{
+	struct errand errand = { .call = call };
+	int r = begin_object(base, ref, call, &errand);
+
+	return r == 0 ? end(&errand, trash_restore(&errand, ref->id, wanted, ret)) : r;
+}
+
+static int gdrive_changes(struct provider *base, const char *token,
+			  provider_change_fn *fn, void *context,
+			  struct provider_call *call, char **ret_token)
+{
+	struct drive *drive = from_base(base);
+	struct errand errand = {
+		.drive = drive, .root = &drive->roots[0], .path = "", .call = call
+	};
+
+	if (errand_is_canceled(&errand))
+		return -ECANCELED;
+	return changes_follow(&errand, token, fn, context, ret_token);
+}
+
+static int gdrive_merge(struct provider *base, const struct provider_ref *ref,
+			struct provider_call *call, int *ret)
+{
+	struct errand errand = { .call = call };
+	int r = begin_object(base, ref, call, &errand);
+
+	return r == 0 ? end(&errand, twins_merge(&errand, ref->id, ret)) : r;
+}
+
 /* ---- the provider ---- */
 
 static void gdrive_free(struct provider *base)
@@ -330,6 +392,7 @@ static void gdrive_free(struct provider *base)
 	free(drive->auths);
 	governor_done(&drive->governor);
 	http_free(drive->http);
+	trail_forget(drive);
 	mutex_lock(&drive->lock);
 	ids = (struct wire_ids){ drive->ids, drive->n_ids };
 	mutex_unlock(&drive->lock);
@@ -353,6 +416,10 @@ static const struct provider_ops gdrive_ops = {
 	.free = gdrive_free,
 	.identity = gdrive_identity,
 	.expect = gdrive_expect,
+	.trace = gdrive_trace,
+	.untrash = gdrive_untrash,
+	.changes = gdrive_changes,
+	.merge = gdrive_merge,
 };
 
 static int check_site(const struct config_site *site, struct error *error)

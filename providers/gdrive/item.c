@@ -137,7 +137,8 @@ int item_fill(const struct wire_file *file, struct provider_object *ret)
 {
 	struct provider_object object = { .size = file->size,
 					  .mtime_ns = file->mtime_ns,
-					  .digest = file->digest };
+					  .digest = file->digest,
+					  .n_twins = file->n_twins };
 
 	object.id = strdup(file->id);
 	object.revision = strdup(file->revision);

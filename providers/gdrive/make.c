@@ -104,30 +104,55 @@ int make_folder(const struct errand *errand, const char *parent, const char *nam
 	return 0;
 }
 
-static int move_to_trash(const struct errand *errand, const char *id, bool is_cleanup)
+/* A change of what is there. QUERY begins with '?', or is "". BODY is taken; NULL: -ENOMEM. */
+static int patch(const struct errand *errand, const char *id, const char *query,
+		 char *body, const char *what, bool is_cleanup)
+/* parameters: one request */
 {
 	_cleanup_(api_answer_done) struct api_answer answer = { 0 };
-	_cleanup_(freep) char *target = strf("/drive/v3/files/%s", id);
-	_cleanup_(freep) char *body = wire_format_trashed();
+	_cleanup_(freep) char *target = strf("/drive/v3/files/%s%s", id, query);
+	_cleanup_(freep) char *text = body;
 	struct api_request request = { .method = "PATCH",
 				       .target = target,
-				       .what = "move it into the trash",
+				       .what = what,
 				       .type = TYPE_JSON,
-				       .body = body,
-				       .body_len = body ? (int64_t)strlen(body) : 0,
+				       .body = text,
+				       .body_len = text ? (int64_t)strlen(text) : 0,
 				       .lane = API_ANY_LANE,
 				       .units = UNITS_EDIT,
 				       .is_writing = true,
 				       .is_cleanup = is_cleanup };
 
-	if (!target || !body)
+	if (!target || !text)
 		return -ENOMEM;
 	return api_run(errand, &request, &answer);
 }
 
 int make_trash(const struct errand *errand, const char *id)
 {
-	return move_to_trash(errand, id, false);
+	return patch(errand, id, "", wire_format_trashed(true), "move it into the trash",
+		     false);
+}
+
+int make_untrash(const struct errand *errand, const char *id)
+{
+	return patch(errand, id, "", wire_format_trashed(false),
+		     "take it out of the trash", false);
+}
+
+int make_name(const struct errand *errand, const char *id, const char *name)
+{
+	const struct wire_meta meta = { .name = name };
+
+	return patch(errand, id, "", wire_format_meta(&meta), "rename it", false);
+}
+
+int make_move(const struct errand *errand, const char *id, const char *from,
+	      const char *to)
+{
+	_cleanup_(freep) char *query = strf("?addParents=%s&removeParents=%s", to, from);
+
+	return query ? patch(errand, id, query, strdup("{}"), "move it", false) : -ENOMEM;
 }
 
 int make_undo(const struct errand *errand, const char *id)
@@ -148,5 +173,7 @@ int make_undo(const struct errand *errand, const char *id)
 	r = api_run(errand, &request, &answer);
 	if (r == PROVIDER_GONE)
 		return 0;
-	return r == PROVIDER_DENIED ? move_to_trash(errand, id, true) : r;
+	return r == PROVIDER_DENIED ? patch(errand, id, "", wire_format_trashed(true),
+					    "move it into the trash", true)
+				    : r;
 }

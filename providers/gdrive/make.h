@@ -13,8 +13,13 @@ _must_check_ int make_folder(const struct errand *errand, const char *parent,
 _must_check_ int make_find_elder(const struct errand *errand,
 				 const struct wire_file *file, bool is_folder,
 				 struct wire_file *ret);
-/* Into the trash of Drive. */
+/* Into the trash of Drive; out of it. */
 _must_check_ int make_trash(const struct errand *errand, const char *id);
+_must_check_ int make_untrash(const struct errand *errand, const char *id);
+/* Another name; another folder. */
+_must_check_ int make_name(const struct errand *errand, const char *id, const char *name);
+_must_check_ int make_move(const struct errand *errand, const char *id, const char *from,
+			   const char *to);
 /* Removes for good what we just made and nobody has used; into the trash where that is not allowed. Goes on after a
  * cancel. */
 _must_check_ int make_undo(const struct errand *errand, const char *id);

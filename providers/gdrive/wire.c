@@ -191,6 +191,8 @@ void wire_file_done(struct wire_file *file)
 	free(file->drive_id);
 	free(file->revision);
 	free(file->created);
+	free(file->editor);
+	free(file->trasher);
 	*file = (struct wire_file){ .size = -1 };
 }
 
@@ -214,6 +216,37 @@ static int take_revision(struct wire_file *file)
 	hex_encode(file->digest.md5, DIGEST_MD5_SIZE, hex);
 	file->revision = strf("md5:%s", hex);
 	return file->revision ? 0 : -ENOMEM;
+}
+
+/* Somebody, in one line for people. */
+static int take_person(const cJSON *json, const char *key, char **ret)
+{
+	const cJSON *person = cJSON_GetObjectItemCaseSensitive(json, key);
+	const char *name = text_of(person, "displayName");
+	const char *email = text_of(person, "emailAddress");
+
+	if (!name && !email)
+		return 0;
+	if (name && email && strcmp(name, email) != 0)
+		*ret = strf("%.100s <%.100s>", name, email);
+	else
+		*ret = strf("%.200s", email ? email : name);
+	for (char *p = *ret; p && *p; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
+	}
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int take_trace(const cJSON *json, struct wire_file *ret)
+{
+	const char *time = text_of(json, "trashedTime");
+	int r = take_person(json, "lastModifyingUser", &ret->editor);
+
+	ret->is_trashed_itself = is_true(json, "explicitlyTrashed");
+	if (!time || wire_parse_time(time, &ret->trashed_ns) < 0)
+		ret->trashed_ns = 0;
+	return r == 0 ? take_person(json, "trashingUser", &ret->trasher) : r;
 }
 
 static int take_file(const cJSON *json, struct wire_file *ret)
@@ -250,6 +283,8 @@ static int take_file(const cJSON *json, struct wire_file *ret)
 		ret->parent = strdup(parent->valuestring);
 		r = ret->parent ? 0 : -ENOMEM;
 	}
+	if (r == 0)
+		r = take_trace(json, ret);
 	return r == 0 ? take_revision(ret) : r;
 }
 
@@ -311,6 +346,91 @@ int wire_parse_list(const char *text, size_t len, struct wire_list *ret)
 	ret->is_incomplete = is_true(json, "incompleteSearch");
 	r = take_text(json, "nextPageToken", &ret->next);
 	return r == 0 ? take_files(array, ret) : r;
+}
+
+/* ---- changes ---- */
+
+void wire_changes_done(struct wire_changes *changes)
+{
+	for (size_t i = 0; i < changes->n; i++) {
+		free(changes->changes[i].id);
+		wire_file_done(&changes->changes[i].file);
+	}
+	free(changes->changes);
+	free(changes->next);
+	free(changes->start);
+	*changes = (struct wire_changes){ 0 };
+}
+
+static int take_change(const cJSON *json, struct wire_change *ret)
+{
+	const cJSON *file = cJSON_GetObjectItemCaseSensitive(json, "file");
+	const char *time = text_of(json, "time");
+	int r = take_text(json, "fileId", &ret->id);
+
+	ret->file = (struct wire_file){ .size = -1 };
+	ret->is_removed = is_true(json, "removed") || !cJSON_IsObject(file);
+	if (!time || wire_parse_time(time, &ret->time_ns) < 0)
+		ret->time_ns = 0;
+	if (r == 0 && !ret->is_removed)
+		r = take_file(file, &ret->file);
+	return r;
+}
+
+static int take_changes(const cJSON *array, struct wire_changes *ret)
+{
+	const cJSON *item;
+
+	ret->changes =
+		calloc((size_t)cJSON_GetArraySize(array) + 1, sizeof(*ret->changes));
+	if (!ret->changes)
+		return -ENOMEM;
+	cJSON_ArrayForEach(item, array)
+	{
+		struct wire_change *change = &ret->changes[ret->n];
+		int r = take_change(item, change);
+
+		ret->n++;
+		if (r < 0)
+			return r;
+		/* about a drive, not about a file */
+		if (!change->id) {
+			wire_file_done(&change->file);
+			ret->n--;
+		}
+	}
+	return 0;
+}
+
+int wire_parse_changes(const char *text, size_t len, struct wire_changes *ret)
+{
+	_cleanup_(json_freep) cJSON *json = NULL;
+	const cJSON *array;
+	int r = parse(text, len, &json);
+
+	*ret = (struct wire_changes){ 0 };
+	if (r < 0)
+		return r;
+	array = cJSON_GetObjectItemCaseSensitive(json, "changes");
+	if (!cJSON_IsArray(array))
+		return -EINVAL;
+	r = take_text(json, "nextPageToken", &ret->next);
+	if (r == 0)
+		r = take_text(json, "newStartPageToken", &ret->start);
+	if (r == 0)
+		r = take_changes(array, ret);
+	return r == 0 && !ret->next && !ret->start ? -EINVAL : r;
+}
+
+int wire_parse_start(const char *text, size_t len, char **ret)
+{
+	_cleanup_(json_freep) cJSON *json = NULL;
+	int r = parse(text, len, &json);
+
+	*ret = NULL;
+	if (r == 0)
+		r = take_text(json, "startPageToken", ret);
+	return r == 0 && !*ret ? -EINVAL : r;
 }
 
 /* ---- drives, ids ---- */
@@ -525,9 +645,9 @@ char *wire_format_meta(const struct wire_meta *meta)
 	return print(json);
 }
 
-char *wire_format_trashed(void)
+char *wire_format_trashed(bool is_trashed)
 {
-	return strdup("{\"trashed\":true}");
+	return strdup(is_trashed ? "{\"trashed\":true}" : "{\"trashed\":false}");
 }
 
 char *wire_format_jwt_header(const char *key_id)

@@ -20,6 +20,10 @@
 	"id,name,mimeType,parents,driveId,size,md5Checksum,sha256Checksum,"            \
 	"headRevisionId,createdTime,modifiedTime,trashed,capabilities(canAddChildren," \
 	"canDownload)"
+/* And what became of it, by whom. */
+#define WIRE_TRACE_FIELDS                                                           \
+	WIRE_FILE_FIELDS ",explicitlyTrashed,trashedTime,trashingUser(displayName," \
+			 "emailAddress),lastModifyingUser(displayName,emailAddress)"
 
 struct wire_file {
 	char *id, *name, *mime, *parent, *drive_id, *revision;
@@ -28,6 +32,11 @@ struct wire_file {
 	int64_t mtime_ns;
 	struct digest digest;
 	bool is_trashed, can_add, can_download;
+	int n_twins; /* of find_all() */
+	/* of WIRE_TRACE_FIELDS */
+	char *editor, *trasher; /* "Ann Smith <ann@studio.test>" */
+	int64_t trashed_ns;     /* 0: not told */
+	bool is_trashed_itself; /* and not with a folder above */
 };
 void wire_file_done(struct wire_file *file);
 /* A folder; an object with bytes; else it is a document of Google's, or a shortcut. */
@@ -41,6 +50,21 @@ struct wire_list {
 	bool is_incomplete; /* the service says that it did not look everywhere */
 };
 void wire_list_done(struct wire_list *list);
+
+/* A page of the changes feed. */
+struct wire_change {
+	char *id;
+	bool is_removed; /* or not to be seen any more: there is no file then */
+	int64_t time_ns; /* 0: not told */
+	struct wire_file file;
+};
+struct wire_changes {
+	struct wire_change *changes;
+	size_t n;
+	char *next; /* NULL: the last page, which has START */
+	char *start;
+};
+void wire_changes_done(struct wire_changes *changes);
 
 /* A shared drive. */
 struct wire_drives {
@@ -73,6 +97,9 @@ void wire_token_done(struct wire_token *token);
 
 int wire_parse_file(const char *text, size_t len, struct wire_file *ret);
 int wire_parse_list(const char *text, size_t len, struct wire_list *ret);
+int wire_parse_changes(const char *text, size_t len, struct wire_changes *ret);
+/* Of changes/startPageToken. */
+int wire_parse_start(const char *text, size_t len, char **ret);
 int wire_parse_drives(const char *text, size_t len, struct wire_drives *ret);
 int wire_parse_ids(const char *text, size_t len, struct wire_ids *ret);
 /* Answers that are no JSON (HTML of a front end) have no reason. */
@@ -89,7 +116,7 @@ struct wire_meta {
 };
 /* NULL on -ENOMEM. */
 char *wire_format_meta(const struct wire_meta *meta);
-char *wire_format_trashed(void);
+char *wire_format_trashed(bool is_trashed);
 /* Header and claims of a JWT. SUBJECT may be NULL. Seconds. */
 char *wire_format_jwt_header(const char *key_id);
 char *wire_format_claims(const char *email, const char *audience, const char *subject,

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "providers/local_drive/bin.h"
 #include "providers/local_drive/keep.h"
 #include "providers/local_drive/object.h"
 #include "providers/local_drive/part.h"
@@ -258,6 +259,28 @@ static int local_drive_trash(struct provider *base, const struct provider_ref *r
 	return r == 0 ? keep_trash(&visit, &st) : r;
 }
 
+/* ---- what others do there ---- */
+
+static int local_drive_trace(struct provider *base, const struct provider_ref *ref,
+			     const char *revision, struct provider_call *call,
+			     struct provider_trace *ret)
+{
+	_cleanup_(visit_done) struct visit visit = { .fd = -1 };
+	int r = begin_object(base, ref, call, &visit);
+
+	return r == 0 ? bin_trace(&visit, revision, ret) : r;
+}
+
+static int local_drive_untrash(struct provider *base, const struct provider_ref *ref,
+			       const struct provider_object *wanted,
+			       struct provider_call *call, struct provider_object *ret)
+{
+	_cleanup_(visit_done) struct visit visit = { .fd = -1 };
+	int r = begin_object(base, ref, call, &visit);
+
+	return r == 0 ? bin_restore(&visit, wanted, ret) : r;
+}
+
 /* ---- the provider ---- */
 
 static int local_drive_identity(struct provider *base, const char *root_name, char **ret)
@@ -298,6 +321,8 @@ static const struct provider_ops local_drive_ops = {
 	.free = local_drive_free,
 	.identity = local_drive_identity,
 	.expect = local_drive_expect,
+	.trace = local_drive_trace,
+	.untrash = local_drive_untrash,
 };
 
 int local_drive_new(const struct config_site *site, struct provider **ret,

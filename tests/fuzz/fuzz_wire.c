@@ -30,6 +30,25 @@ static void read_file_or_list(const char *text, size_t len)
 	wire_list_done(&list);
 }
 
+static void read_changes(const char *text, size_t len)
+{
+	struct wire_changes changes;
+	char *start;
+
+	if (wire_parse_changes(text, len, &changes) == 0)
+		assert(changes.next || changes.start);
+	for (size_t i = 0; i < changes.n; i++) {
+		assert(changes.changes[i].id);
+		check_file(&changes.changes[i].file);
+		assert(!changes.changes[i].file.editor ||
+		       !strchr(changes.changes[i].file.editor, '\n'));
+	}
+	wire_changes_done(&changes);
+	if (wire_parse_start(text, len, &start) == 0)
+		assert(start);
+	free(start);
+}
+
 static void read_rest(const char *text, size_t len)
 {
 	struct wire_drives drives;
@@ -62,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	read_file_or_list(text, size);
+	read_changes(text, size);
 	read_rest(text, size);
 	(void)!wire_parse_time(text, &ns);
 	if (wire_parse_range(text, &range) == 0)

@@ -137,6 +137,39 @@ def do_has_trashed(hand, path, body, query):
                      and entry.content.read(0, len(body)) == body for entry in hand.of_path(path)))
 
 
+def beside(hand, path):
+    """The folder in which a path lies, and its name there."""
+    above, _, name = path.rpartition('/')
+    return hand.folder(above), name
+
+
+def do_put_twin(hand, path, body, query):
+    """Younger than the first, whatever the clock shows."""
+    folder, name = beside(hand, path)
+    hand.seeder.add(folder, name, content=Bytes(body)).created += 1000
+
+
+def do_put_twin_folder(hand, path, body, query):
+    folder, name = beside(hand, path)
+    twin = hand.seeder.add(folder, name, FOLDER)
+    twin.created += 1000
+    hand.seeder.add(twin, query['name'], content=Bytes(body))
+
+
+def do_throw_away(hand, path, body, query):
+    entry = hand.find(path)
+    hand.world.remember(entry)
+    entry.trashed_at, entry.trashed_by = hand.world.now(), 'ann@studio.test'
+    hand.world.note(entry)
+
+
+def do_rename(hand, path, body, query):
+    entry = hand.find(path)
+    hand.world.remember(entry)
+    entry.name, entry.version = query['name'], entry.version + 1
+    hand.world.note(entry)
+
+
 def do_put_oddities(hand, path, body, query):
     folder = hand.folder(path)
     hand.seeder.add(folder, 'a document', 'application/vnd.google-apps.document')

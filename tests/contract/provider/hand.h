@@ -51,6 +51,13 @@ struct hand {
 	/* A replaced / a trashed object of that path with these bytes can be got back. */
 	bool (*has_old)(void *remote, const char *path, const void *data, size_t len);
 	bool (*has_trashed)(void *remote, const char *path, const void *data, size_t len);
+	/* Another object of that name beside it; and a folder beside one of that name, which holds such an object. */
+	void (*put_twin)(void *remote, const char *path, const void *data, size_t len);
+	void (*put_twin_folder)(void *remote, const char *path, const char *name,
+				const void *data, size_t len);
+	/* A person puts it, or a folder with all in it, into the trash. */
+	void (*throw_away)(void *remote, const char *path);
+	void (*rename)(void *remote, const char *path, const char *name);
 	/* Things that are no objects and that a listing must not show: symlinks, devices. */
 	bool (*put_oddities)(void *remote, const char *folder);
 

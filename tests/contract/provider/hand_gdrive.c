@@ -336,6 +336,36 @@ static bool gdrive_has_trashed(void *remote, const char *path, const void *data,
 	return has(remote, "has_trashed", path, data, len);
 }
 
+static void gdrive_put_twin(void *remote, const char *path, const void *data, size_t len)
+{
+	struct http_answer answer;
+
+	do_hand(remote, "put_twin", path, "", len ? data : "", len, &answer);
+	http_answer_done(&answer);
+}
+
+static void gdrive_put_twin_folder(void *remote, const char *path, const char *name,
+				   const void *data, size_t len)
+{
+	_cleanup_(freep) char *more = strf("&name=%s", name);
+	struct http_answer answer;
+
+	do_hand(remote, "put_twin_folder", path, more, len ? data : "", len, &answer);
+	http_answer_done(&answer);
+}
+
+static void gdrive_throw_away(void *remote, const char *path)
+{
+	hand(remote, "throw_away", path, "");
+}
+
+static void gdrive_rename(void *remote, const char *path, const char *name)
+{
+	_cleanup_(freep) char *more = strf("&name=%s", name);
+
+	hand(remote, "rename", path, more);
+}
+
 static bool gdrive_put_oddities(void *remote, const char *folder)
 {
 	hand(remote, "put_oddities", folder, "");
@@ -414,6 +444,10 @@ const struct hand hand_gdrive = {
 	.count = gdrive_count,
 	.has_old = gdrive_has_old,
 	.has_trashed = gdrive_has_trashed,
+	.put_twin = gdrive_put_twin,
+	.put_twin_folder = gdrive_put_twin_folder,
+	.throw_away = gdrive_throw_away,
+	.rename = gdrive_rename,
 	.put_oddities = gdrive_put_oddities,
 	.count_parts = gdrive_count_parts,
 	.drop_parts = gdrive_drop_parts,

@@ -10,8 +10,9 @@
 #include <string.h>
 
 static const struct cases *const groups[] = {
-	&cases_read,   &cases_list, &cases_store, &cases_names,   &cases_source,
-	&cases_resume, &cases_site, &cases_many,  &cases_trouble,
+	&cases_read,    &cases_list,   &cases_store,   &cases_names,
+	&cases_source,  &cases_resume, &cases_site,    &cases_many,
+	&cases_trouble, &cases_fate,   &cases_changes, &cases_twins,
 };
 
 static int run(const struct cases *cases, const struct hand *hand)

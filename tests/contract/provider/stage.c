@@ -158,6 +158,32 @@ int do_trash(struct provider *provider, const char *path, const char *revision)
 	return note(provider->ops->trash(provider, &ref, revision, &call), &call);
 }
 
+int do_trace(struct provider *provider, const char *path, const char *id,
+	     const char *revision, struct provider_trace *ret)
+{
+	struct provider_ref ref = { .root = "", .path = path, .id = id };
+	struct provider_call call = { 0 };
+
+	return note(provider->ops->trace(provider, &ref, revision, &call, ret), &call);
+}
+
+int do_untrash(struct provider *provider, const char *path, const char *id,
+	       const struct provider_object *wanted, struct provider_object *ret)
+{
+	struct provider_ref ref = { .root = "", .path = path, .id = id };
+	struct provider_call call = { 0 };
+
+	return note(provider->ops->untrash(provider, &ref, wanted, &call, ret), &call);
+}
+
+int do_merge(struct provider *provider, const char *path, const char *id, int *ret)
+{
+	struct provider_ref ref = { .root = "", .path = path, .id = id };
+	struct provider_call call = { 0 };
+
+	return note(provider->ops->merge(provider, &ref, &call, ret), &call);
+}
+
 struct provider_put put_of(const char *path, struct source *source)
 {
 	return (struct provider_put){
@@ -284,6 +310,16 @@ void assert_nothing_at(const struct stage *stage, const char *path)
 
 	assert_null(stage->hand->read(stage->remote, path, &len));
 	assert_outcome(do_stat(stage->provider, path, &object), PROVIDER_GONE);
+}
+
+void assert_text(const struct stage *stage, const char *path, const char *text)
+{
+	size_t len = 0;
+	_cleanup_(freep) char *found = stage->hand->read(stage->remote, path, &len);
+
+	if (!found || len != strlen(text) || memcmp(found, text, len) != 0)
+		fail_msg("%s is \"%.100s\", wanted \"%s\"", path, found ? found : "gone",
+			 text);
 }
 
 void assert_no_parts(const struct stage *stage)

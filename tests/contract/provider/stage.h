@@ -41,6 +41,11 @@ int do_fetch(struct provider *provider, const char *path, const char *revision,
 int do_digest(struct provider *provider, const char *path, const char *revision,
 	      struct digest *ret);
 int do_trash(struct provider *provider, const char *path, const char *revision);
+int do_trace(struct provider *provider, const char *path, const char *id,
+	     const char *revision, struct provider_trace *ret);
+int do_untrash(struct provider *provider, const char *path, const char *id,
+	       const struct provider_object *wanted, struct provider_object *ret);
+int do_merge(struct provider *provider, const char *path, const char *id, int *ret);
 int do_store(struct provider *provider, const char *path, struct source *source,
 	     const char *previous, struct provider_object *ret);
 const char *stage_error(void);
@@ -58,6 +63,8 @@ char *store_ok(const struct stage *stage, const char *path, struct source *sourc
 void assert_holds(const struct stage *stage, const char *path,
 		  const struct source *source);
 void assert_nothing_at(const struct stage *stage, const char *path);
+/* The object has exactly that text. */
+void assert_text(const struct stage *stage, const char *path, const char *text);
 /* No upload is left half-way. */
 void assert_no_parts(const struct stage *stage);
 /* An outcome by its name, so that a failure says it. */
@@ -72,4 +79,5 @@ struct cases {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, stage_open, stage_close)
 
 extern const struct cases cases_read, cases_list, cases_store, cases_names, cases_source,
-	cases_resume, cases_site, cases_many, cases_trouble, cases_large;
+	cases_resume, cases_site, cases_many, cases_trouble, cases_fate, cases_changes,
+	cases_twins, cases_large;
