@@ -215,7 +215,7 @@ static int add_sites(struct plan *plan)
 	plan->local_drive = json_object();
 	plan->gdrive = is_drive ? json_object() : NULL;
 	r = add_site(plan, plan->local_drive, plan->active, &options->roots);
-	if (!r && options->remote)
+	if (!r && options->remote_roots.n)
 		r = add_site(plan, is_drive ? plan->gdrive : plan->local_drive,
 			     options->remote, &options->remote_roots);
 	if (!r && is_drive)
@@ -229,12 +229,10 @@ static int check_options(struct cli *cli, const struct options *options)
 		return cli_fail(cli, EXIT_USAGE, "--remote-root needs --remote SITE");
 	if (options->credentials.n && !options->remote)
 		return cli_fail(cli, EXIT_USAGE, "--credentials needs --remote SITE");
-	if (options->remote && !options->remote_roots.n)
+	if (options->credentials.n && !options->remote_roots.n)
 		return cli_fail(cli, EXIT_USAGE,
-				"remote site '%s' needs --remote-root NAME=FOLDER, and "
-				"with it --credentials KEY.json where that is a folder "
-				"of Google Drive",
-				options->remote);
+				"--credentials needs --remote-root NAME='/My Drive/NAME' "
+				"or NAME='/SHARED DRIVE/NAME'");
 	if (options->remote && options->active &&
 	    !strcmp(options->remote, options->active))
 		return cli_fail(cli, EXIT_USAGE, "a site cannot be its own remote");
@@ -389,10 +387,14 @@ static int say(const struct plan *plan)
 	printf("%-12s %s\n", "store", plan->store_uri);
 	print_roots("active site", plan->active,
 		    json_get(plan->local_drive, plan->active));
-	if (remote)
+	if (!remote)
+		printf("%-12s none: nothing is synced\n", "remote site");
+	else if (json_get(remotes, remote))
 		print_roots("remote site", remote, json_get(remotes, remote));
 	else
-		printf("%-12s none: nothing is synced\n", "remote site");
+		printf("%-12s %s: describe it in %s/gdrive.json (Google Drive) or in\n"
+		       "%-12s local_drive.json (a folder) first\n",
+		       "remote site", remote, plan->dir, "");
 	printf("\nGo on with: sitefs --config %s mount MOUNTPOINT\n", plan->dir);
 	return EXIT_DONE;
 }

@@ -52,6 +52,18 @@ def test_unnamed_root(home):
         'studio': {'root': f'{home.path}/w'}, 'nas': {'root': '/mnt/nas'}}
 
 
+def test_a_remote_that_is_described_later(home):
+    out = home.ok('init', 'p', '--root', 'w', '--remote', 'gdrive').out
+    assert 'gdrive.json' in out and 'local_drive.json' in out
+    assert json.loads((home.path / 'p/config.json').read_text())['remote_site'] == 'gdrive'
+    assert json.loads((home.path / 'p/local_drive.json').read_text()) == {'studio': {'root': f'{home.path}/w'}}
+    result = home.sitefs('config', 'check', '--config', 'p')
+    assert result.code == 2 and 'add it to one' in result.err
+    (home.path / 'p/local_drive.json').write_text(json.dumps(
+        {'studio': {'root': f'{home.path}/w'}, 'gdrive': {'root': f'{home.path}/g'}}))
+    home.ok('config', 'check', '--config', 'p')
+
+
 def test_google_drive(home):
     (home.path / 'key.json').write_text('{}')
     (home.path / 'other.json').write_text('{}')
@@ -83,7 +95,7 @@ def test_nothing_is_overwritten(home, name):
 
 
 @pytest.mark.parametrize('args', [
-    ('--remote', 'nas'), ('--remote-root', 'work=/x'), ('--credentials', 'k'), ('--root', '=x'), ('--root', 'a='), ('--root', 'x', '--root', 'y'),
+    ('--remote-root', 'work=/x'), ('--credentials', 'k'), ('--remote', 'g', '--credentials', '/dev/null'), ('--root', '=x'), ('--root', 'a='), ('--root', 'x', '--root', 'y'),
     ('--root', 'a=x', '--root', 'y'), ('--active', 'a', '--remote', 'a', '--remote-root', 'x'), ('a', 'b')])
 def test_usage(home, args):
     result = home.sitefs('init', *args)
