@@ -195,10 +195,12 @@ static bool take_lease(struct engine *engine, struct plan *plan)
 
 	if (plan->is_leased)
 		return true;
-	if (!engine->store)
+	if (!engine->store || engine->store_trouble < 0)
 		return false;
 	lease_key(engine, plan, &key);
 	r = engine->store->ops->lease(engine->store, buf_str(&key));
+	if (r < 0)
+		engine->store_trouble = r;
 	plan->is_leased = r == 0;
 	return plan->is_leased;
 }
@@ -206,11 +208,15 @@ static bool take_lease(struct engine *engine, struct plan *plan)
 void act_release(struct engine *engine, struct plan *plan)
 {
 	_cleanup_(buf_done) struct buf key = { 0 };
+	int r;
 
-	if (!plan->is_leased || !engine->store)
+	/* one that stays is ours all the same when the file is wanted again */
+	if (!plan->is_leased || !engine->store || engine->store_trouble < 0)
 		return;
 	lease_key(engine, plan, &key);
-	engine->store->ops->release(engine->store, buf_str(&key));
+	r = engine->store->ops->release(engine->store, buf_str(&key));
+	if (r < 0)
+		engine->store_trouble = r;
 	plan->is_leased = false;
 }
 

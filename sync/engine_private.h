@@ -49,6 +49,8 @@ struct engine {
 	struct store
 		*store; /* NULL while it cannot be opened; wake() through wake_lock */
 	int64_t store_retry_ms;
+	int store_trouble; /* what a lease met, whose caller could not end the store: negative until
+			      the next look at it. Each further call would wait for it as long */
 	char *token;
 	bool needs_reading; /* a project is back: everything is read again */
 	bool is_swept;      /* the first look at everything is done */

@@ -44,6 +44,7 @@ void feed_lost(struct engine *engine, int r, const char *what)
 
 	error_set(&error, r, "%s: %s", what, error_text(NULL, r));
 	engine->store_retry_ms = clock_mono_ms() + engine->config->timing.retry_min_ms;
+	engine->store_trouble = 0;
 	set_reachable(engine, r, error.text);
 	/* a locked database is there; anything else is opened anew */
 	if (r == -EBUSY)

@@ -149,9 +149,12 @@ static void serve_store(struct engine *engine, int64_t timeout_ms)
 		return;
 	if (!engine->store)
 		return;
-	r = outbox_replay(engine);
+	r = engine->store_trouble;
+	if (r == 0)
+		r = outbox_replay(engine);
 	syncer_decide_dirty(engine);
-	if (r == 0 && index_is_complete(engine->index) && engine->token)
+	if (r == 0 && engine->store_trouble == 0 && index_is_complete(engine->index) &&
+	    engine->token)
 		r = feed_follow(engine, timeout_ms);
 	if (r < 0 && r != -ECANCELED)
 		feed_lost(engine, r, "cannot use the store");

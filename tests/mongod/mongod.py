@@ -109,6 +109,14 @@ class Mongod:
         self.process.kill()
         self.process.wait()
 
+    def step_down(self):
+        """Secondary, which takes no writes, until step_up()."""
+        self.run('admin', {'replSetStepDown': 3600, 'secondaryCatchUpPeriodSecs': 0, 'force': True})
+
+    def step_up(self):
+        self.run('admin', {'replSetFreeze': 0})
+        self.wait_writable()
+
     def stop(self):
         """Stands still: connections stay open, nobody answers."""
         self.process.send_signal(signal.SIGSTOP)
