@@ -7,12 +7,21 @@
 #include "fs/inode_private.h"
 #include "sync/base/clock.h"
 
-/* A file changed less than this ago may change again without its times telling. */
-#define YOUNG_NS ((int64_t)2000000000)
+/* A file changed less than this ago may change again without its times telling: within a tick of the clock of a disk that
+ * keeps nanoseconds, or within the two seconds that the coarsest of others count in. */
+#define YOUNG_FINE_NS ((int64_t)50000000)
+#define YOUNG_COARSE_NS ((int64_t)2000000000)
 
 static bool is_equal_time(struct timespec a, struct timespec b)
 {
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool was_young(struct timespec changed, int64_t now)
+{
+	bool is_fine = changed.tv_nsec % 1000000;
+
+	return timespec_ns(changed) + (is_fine ? YOUNG_FINE_NS : YOUNG_COARSE_NS) >= now;
 }
 
 bool inodes_keep_pages(struct inodes *inodes, struct inode *inode, const struct stat *st)
@@ -24,8 +33,7 @@ bool inodes_keep_pages(struct inodes *inodes, struct inode *inode, const struct 
 	keeps = inode->has_seen && inode->seen_size == st->st_size &&
 		is_equal_time(inode->seen_mtime, st->st_mtim) &&
 		is_equal_time(inode->seen_ctime, st->st_ctim);
-	inode->has_seen = timespec_ns(st->st_mtim) + YOUNG_NS < now &&
-			  timespec_ns(st->st_ctim) + YOUNG_NS < now;
+	inode->has_seen = !was_young(st->st_mtim, now) && !was_young(st->st_ctim, now);
 	inode->seen_size = st->st_size;
 	inode->seen_mtime = st->st_mtim;
 	inode->seen_ctime = st->st_ctim;

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -89,6 +90,31 @@ def test_without_it_bytes_come_from_the_daemon(make_fake, option, why):
     write_file(fake.mnt / 'g', data)
     assert read_file(fake.root / 'g') == data
     assert not is_by_kernel(fake, fake.mnt / 'g')
+
+
+def test_without_it_what_was_read_is_kept(make_fake):
+    """The second reader asks the daemon for nothing but the opening: it can be dead. So soon after the writing, too."""
+    fake = make_fake()
+    fake.mount('-p')
+    data = random_bytes(1, 300_000)
+    write_file(fake.root / 'f', data)
+    wait_until(lambda: os.stat(fake.root / 'f').st_ctime < time.time() - 0.1, 'a tick of the clock')
+    assert read_file(fake.mnt / 'f') == data
+    with open(fake.mnt / 'f', 'rb', buffering=0) as file:
+        fake.process.kill()
+        fake.process.wait()
+        assert os.pread(file.fileno(), len(data), 0) == data
+
+
+def test_without_it_what_others_write_is_read(make_fake):
+    """... and not what was kept."""
+    fake = make_fake()
+    fake.mount('-p')
+    for i in range(30):
+        data = random_bytes(i + 1, 10_000)
+        write_file(fake.root / 'f', data)
+        assert read_file(fake.mnt / 'f') == data
+        assert read_file(fake.mnt / 'f') == data
 
 
 def test_stacked_file_systems_go_through_the_daemon(make_fake, tmp_path):

@@ -11,6 +11,7 @@
 
 #include "fs/handle.h"
 #include "fs/inode.h"
+#include "sync/base/clock.h"
 #include "sync/hydrate.h"
 
 /* Handles of this test stream nothing. */
@@ -330,6 +331,14 @@ static void test_pages_kept_while_unchanged(void **state)
 	assert_true(inodes_keep_pages(inodes, inode, &st));
 	/* a young file may change within one tick of its clock */
 	clock_gettime(CLOCK_REALTIME, &st.st_mtim);
+	st.st_mtim.tv_nsec = 0;
+	assert_false(inodes_keep_pages(inodes, inode, &st));
+	assert_false(inodes_keep_pages(inodes, inode, &st));
+	/* ... which is a short one where it tells more than milliseconds */
+	st.st_mtim = ns_timespec(clock_wall_ms() * 1000000 - 300000000 + 1);
+	assert_false(inodes_keep_pages(inodes, inode, &st));
+	assert_true(inodes_keep_pages(inodes, inode, &st));
+	st.st_mtim = ns_timespec((clock_wall_ms() + 3600000) * 1000000 + 1);
 	assert_false(inodes_keep_pages(inodes, inode, &st));
 	assert_false(inodes_keep_pages(inodes, inode, &st));
 }
