@@ -1,7 +1,7 @@
 /*
  * What every operation shares: one mount's inside. Only files of fs/ include this; tools see fs/mount.h.
  *
- * Operations run on libfuse's worker threads. They wait for the local disk and, where a name is taken away, for the
+ * Operations run on the threads of the crew (fs/crew.h). They wait for the local disk and, where a name is taken away, for the
  * journal's fsync; never for the network, and with no lock held.
  */
 #pragma once

@@ -3,12 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "fs/crew.h"
 #include "fs/entry.h"
 #include "fs/fs.h"
 #include "fs/handle.h"
@@ -20,11 +19,8 @@
 
 #define READ_MAX (1 << 20) /* bytes per READ and WRITE */
 #define BACKGROUND_MAX \
-	512 /* with the kernel's 12, a dozen waiting readers stop all others */
-#define WORKERS_MAX 10
+	512            /* with the kernel's 12, a dozen waiting readers stop all others */
 #define IDLE_MAX 32768 /* files kept open for the kernel, for the next time */
-#define WAKE_SIGNAL SIGUSR2
-#define WAKE_PERIOD_MS 20
 
 struct mount {
 	struct fs fs;
@@ -33,7 +29,7 @@ struct mount {
 	void *context;
 	struct mutex lock;
 	struct cond ended;
-	pthread_t runner GUARDED_BY(&lock);
+	struct crew *crew;
 	bool is_running GUARDED_BY(&lock);
 	bool is_stopping GUARDED_BY(&lock), has_stopped
 		GUARDED_BY(&lock); /* mount_stop() */
@@ -270,40 +266,12 @@ int mount_new(const struct mount_setup *setup, struct mount **ret, struct error 
 	r = init_fs(&mount->fs, setup, error);
 	if (r == 0)
 		r = mount_session(mount, error);
+	if (r == 0)
+		r = crew_new(mount->fs.session, &mount->crew);
 	if (r < 0)
 		return r;
 	*ret = steal(mount);
 	return 0;
-}
-
-static void do_nothing(int signal)
-{
-}
-
-/* The signal only interrupts what waits. */
-static void prepare_signal(void)
-{
-	struct sigaction action = { .sa_handler = do_nothing };
-	sigset_t wake;
-
-	sigemptyset(&wake);
-	sigaddset(&wake, WAKE_SIGNAL);
-	sigaction(WAKE_SIGNAL, &action, NULL);
-	pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
-}
-
-static int loop(struct mount *mount)
-{
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int r;
-
-	if (!config)
-		return -ENOMEM;
-	fuse_loop_cfg_set_max_threads(config, WORKERS_MAX);
-	fuse_loop_cfg_set_idle_threads(config, WORKERS_MAX);
-	r = fuse_session_loop_mt(mount->fs.session, config);
-	fuse_loop_cfg_destroy(config);
-	return r > 0 ? 0 : r;
 }
 
 /* Whoever has a file open loses it: no RELEASE comes any more. */
@@ -329,13 +297,11 @@ int mount_run(struct mount *mount)
 			      &fs->watch);
 	if (r < 0)
 		return r;
-	prepare_signal();
 	mutex_lock(&mount->lock);
-	mount->runner = pthread_self();
 	mount->is_running = true;
 	mutex_unlock(&mount->lock);
 	engine_set_listener(fs->engine, stale_hear, fs);
-	r = loop(mount);
+	r = crew_run(mount->crew);
 	engine_set_listener(fs->engine, NULL, NULL);
 	watch_free(steal(fs->watch));
 	/* whoever waits for bytes is answered while there is a session to answer through */
@@ -384,13 +350,10 @@ void mount_stop(struct mount *mount)
 	if (is_running)
 		end_loop(mount);
 	fuse_session_exit(mount->fs.session);
+	crew_stop(mount->crew);
 	mutex_lock(&mount->lock);
-	/* libfuse's main thread waits on a semaphore: again and again, as a signal may come just before that */
-	while (mount->is_running) {
-		pthread_kill(mount->runner, WAKE_SIGNAL);
-		cond_wait_until(&mount->ended, &mount->lock,
-				clock_mono_ms() + WAKE_PERIOD_MS);
-	}
+	while (mount->is_running)
+		cond_wait(&mount->ended, &mount->lock);
 	mount->has_stopped = true;
 	cond_broadcast(&mount->ended);
 	mutex_unlock(&mount->lock);
@@ -408,6 +371,7 @@ void mount_free(struct mount *mount)
 		fs->passthrough.session = NULL; /* its ids end with it */
 		fuse_session_destroy(fs->session);
 	}
+	crew_free(mount->crew);
 	watch_free(fs->watch);
 	notifier_free(fs->notifier);
 	if (fs->rootmap) {

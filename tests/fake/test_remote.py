@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from conftest import MTIME
-from harness import errno_of, random_bytes, read_file, tree, wait_until, write_file
+from harness import DEADLINE, errno_of, random_bytes, read_file, tree, wait_until, write_file
 
 READER = 'import sys; sys.stdout.buffer.write(open(sys.argv[1], "rb").read())'
 
@@ -545,3 +545,31 @@ def test_xattrs_tell_the_state(fake):
     assert os.getxattr(fake.mnt / 'a', 'user.sitefs.state') == b'local'
     os.setxattr(fake.mnt / 'a', 'user.other', b'x')
     assert set(os.listxattr(fake.mnt / 'a')) == {*names, 'user.other'}
+
+
+def test_a_disk_that_hangs_holds_up_nobody_else(make_fake):
+    """Whoever asks for what lies on it waits; the rest of the mount goes on."""
+    hung, fake = make_fake(), make_fake('hung', 'work')
+    write_file(hung.root / 'f', b'hung')
+    hung.mount('-p')
+    subprocess.run(['mount', '--bind', hung.mnt, fake.roots[0]], check=False)
+    if not (fake.roots[0] / 'f').exists():
+        pytest.skip('no bind mounts here')
+    try:
+        fake.mount()
+        write_file(fake.mnt / 'work/f', b'fine')
+        assert read_file(fake.mnt / 'hung/f') == b'hung'
+        os.kill(hung.process.pid, signal.SIGSTOP)
+        waiting = [subprocess.Popen(['stat', fake.mnt / f'hung/none{i}'], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL) for i in range(5)]
+        try:
+            for i in range(20):
+                write_file(fake.mnt / f'work/f{i}', b'fine')
+                assert read_file(fake.mnt / f'work/f{i}') == b'fine'
+            assert [process.poll() for process in waiting] == [None] * 5
+        finally:
+            os.kill(hung.process.pid, signal.SIGCONT)
+            assert [process.wait(DEADLINE) for process in waiting] == [1] * 5
+    finally:
+        fake.stop()
+        subprocess.run(['umount', fake.roots[0]], check=True)
