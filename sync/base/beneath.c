@@ -10,7 +10,9 @@
 #include "sync/base/buf.h"
 #include "sync/base/path.h"
 
-int beneath_open(int root_fd, const char *path, int flags, mode_t mode)
+#define PART_MAX 4095 /* bytes of a path that the kernel takes */
+
+static int open_part(int root_fd, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {
 		.flags = (unsigned)(flags | O_CLOEXEC),
@@ -27,6 +29,40 @@ int beneath_open(int root_fd, const char *path, int flags, mode_t mode)
 			break;
 	}
 	return r < 0 ? -errno : (int)r;
+}
+
+/* A path that was short where it was asked for may be too long from the root: walked in parts. */
+static int open_long(int root_fd, const char *path, int flags, mode_t mode)
+{
+	_cleanup_(freep) char *copy = strdup(path);
+	_cleanup_(closep) int fd = -1;
+	char *part = copy;
+
+	if (!copy)
+		return -ENOMEM;
+	while (strlen(part) > PART_MAX) {
+		char *end = memrchr(part, '/', PART_MAX + 1);
+		int next;
+
+		if (!end)
+			return -ENAMETOOLONG;
+		*end = '\0';
+		next = open_part(fd < 0 ? root_fd : fd, part, O_PATH | O_DIRECTORY, 0);
+		if (next < 0)
+			return next;
+		if (fd >= 0)
+			close(fd);
+		fd = next;
+		part = end + 1;
+	}
+	return open_part(fd < 0 ? root_fd : fd, part, flags, mode);
+}
+
+int beneath_open(int root_fd, const char *path, int flags, mode_t mode)
+{
+	if (strlen(path) > PART_MAX)
+		return open_long(root_fd, path, flags, mode);
+	return open_part(root_fd, path, flags, mode);
 }
 
 /* An O_PATH descriptor of the folder that holds PATH. */

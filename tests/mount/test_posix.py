@@ -6,6 +6,7 @@ import fcntl
 import mmap
 import os
 import random
+import shutil
 import socket
 import stat
 import subprocess
@@ -245,6 +246,32 @@ def test_names_of_every_kind(mnt, root):
         assert read_file(os.path.join(os.fsencode(root), name, name)) == name
         assert os.listdir(path) == [name]
     assert errno_of(os.mkdir, mnt / ('n' * 256)) == 'ENAMETOOLONG'
+
+
+def test_paths_longer_than_the_kernel_takes_at_once(mnt, root):
+    """Reached step by step, as the disk allows."""
+    step = '/'.join(['d' * 200] * 10)
+    folders = [os.open(mnt, os.O_RDONLY | os.O_DIRECTORY)]
+    try:
+        for _ in range(3):
+            os.makedirs(f'/proc/self/fd/{folders[-1]}/{step}')
+            folders.append(os.open(step, os.O_RDONLY | os.O_DIRECTORY, dir_fd=folders[-1]))
+        with open(os.open('f', os.O_CREAT | os.O_RDWR, dir_fd=folders[-1]), 'wb') as file:
+            file.write(b'deep')
+        os.chmod('f', 0o640, dir_fd=folders[-1])
+        os.truncate(f'/proc/self/fd/{folders[-1]}/f', 3)
+        os.link('f', 'g', src_dir_fd=folders[-1], dst_dir_fd=folders[-1])
+        os.rename('g', 'h', src_dir_fd=folders[-1], dst_dir_fd=folders[0])
+        assert read_file(root / 'h') == b'dee' and stat.S_IMODE(os.stat(mnt / 'h').st_mode) == 0o640
+        assert os.listdir(folders[-1]) == ['f']
+        with open(os.open('f', os.O_RDONLY, dir_fd=folders[-1]), 'rb') as file:
+            assert file.read() == b'dee'
+        os.unlink('f', dir_fd=folders[-1])
+    finally:
+        for folder in folders:
+            os.close(folder)
+    shutil.rmtree(mnt / ('d' * 200))
+    assert not (root / ('d' * 200)).exists()
 
 
 def test_sitefs_own_folder_is_not_there(mnt, root):
