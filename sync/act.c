@@ -232,6 +232,7 @@ static void start_upload(struct engine *engine, struct plan *plan,
 				(assessment->disk != DISK_COPY || decision->row == 15)),
 		/* a replaced original goes over what we had sent, not over another hand's work */
 		.must_match_truth = decision->row == 0 && !plan->is_forced,
+		.is_forced = plan->is_forced,
 		.priority = priority_of(engine, record),
 	};
 

@@ -481,6 +481,7 @@ void engine_free(struct engine *engine)
 		next = mail->next;
 		mail_free(mail);
 	}
+	upload_drop_unsettled(engine);
 	hydrator_free(engine->hydrator);
 	pool_free(engine->readers);
 	pool_free(engine->workers);

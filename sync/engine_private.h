@@ -25,6 +25,8 @@ struct fault {
 	bool is_of_writing;    /* what is there can be read all the same */
 };
 
+struct upload;
+
 struct engine {
 	struct engine_setup setup;
 	const struct config *config;
@@ -85,6 +87,9 @@ struct engine {
 	struct call *
 		calls GUARDED_BY(&lock); /* provider calls under way, to be cancelled */
 	int64_t bytes_up GUARDED_BY(&lock), bytes_down GUARDED_BY(&lock);
+	struct upload *unsettled GUARDED_BY(&lock); /* stored, the newest first */
+	size_t n_unsettled GUARDED_BY(&lock);
+	int64_t unsettled_ms GUARDED_BY(&lock); /* since when the oldest waits */
 	struct store *
 		wakeable GUARDED_BY(&lock); /* the store while watch() may be woken */
 };
@@ -176,6 +181,10 @@ int64_t act_backoff_ms(const struct config *config, int n_faults);
 /* ---- upload.c, check.c: jobs ---- */
 int upload_start(struct engine *engine, const struct assessment *assessment,
 		 const struct upload_order *order);
+/* Settles what was stored, where that is due; else the ms until then. Sync thread. */
+int64_t upload_settle_due(struct engine *engine);
+/* What was stored and is not recorded is found again at the next start. */
+void upload_drop_unsettled(struct engine *engine);
 /* The object at the remote against the truth record; ACCEPT: it becomes the truth as it is. */
 int check_object_start(struct engine *engine, const struct assessment *assessment,
 		       bool accept);

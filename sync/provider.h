@@ -54,6 +54,9 @@ struct provider_call {
 	void (*progress)(void *context, uint64_t bytes); /* or NULL; bytes moved so far */
 	void *progress_context;
 	int64_t retry_after_ms;
+	/* stat, fetch: what was found that long ago will do, since the caller looks once more before it relies on it
+	 * (a fetch: by digest, when all is there). 0: look now. */
+	int64_t max_age_ms;
 	struct error error;
 };
 
@@ -131,6 +134,16 @@ struct provider_put {
 	/* Revision that may be replaced; NULL: nothing may be there. The old content stays recoverable. */
 	const char *previous;
 	struct provider_resume *resume;
+	/* The caller will settle() it together with others. */
+	bool is_settled_later;
+};
+
+/* One of the stores that were to be settled later. */
+struct provider_settle {
+	struct provider_ref ref;
+	struct provider_object *object; /* as store gave it; becomes what counts */
+	int result;                     /* as store's; not 0: the object does not count */
+	struct error error;
 };
 
 struct provider;
@@ -201,6 +214,10 @@ struct provider_ops {
 	 * contents are brought together. RET: how many were put right. PROVIDER_GONE: nothing is there. */
 	int (*merge)(struct provider *provider, const struct provider_ref *ref,
 		     struct provider_call *call, int *ret);
+	/* NULL where a store is final. Whether others took the names of those stores at the same time, told for many by
+	 * few requests; the result of each is set. Else than 0: nothing is known of any, ask again. */
+	int (*settle)(struct provider *provider, struct provider_settle *stores, size_t n,
+		      struct provider_call *call);
 };
 
 struct provider {

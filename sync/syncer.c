@@ -333,6 +333,7 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 {
 	int64_t now = clock_mono_ms();
 	int64_t until = now + engine->config->timing.probe_ms;
+	int64_t settle_ms = upload_settle_due(engine);
 	struct fault fault;
 
 	if (engine->is_swept && engine->next_sweep_ms < until)
@@ -342,6 +343,8 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 	if ((engine_has_fault(engine, &fault) || !engine->has_probed) &&
 	    engine->provider && !engine->is_probing && fault.next_probe_ms < until)
 		until = fault.next_probe_ms;
+	if (settle_ms < until - now)
+		until = now + settle_ms;
 	if (!engine->store && engine->store_retry_ms < until)
 		until = engine->store_retry_ms;
 	return until > now ? until - now : 0;

@@ -3,8 +3,9 @@
  *
  *   open ─► what is there? ─► the same bytes: nothing is sent ─┐
  *             │ nothing, or may be replaced                    ▼
- *             └─► provider->store (resumes, verifies) ─► outbox (truth, records) ─► stamp ─► mail
+ *             └─► provider->store (resumes, verifies) ─► settled ─► outbox (truth, records) ─► stamp ─► mail
  *
+ * Where the provider wants it, stores are settled some hundred at a time, or when nothing else is under way.
  * The source is compared with what was decided on before the last chunk and again at the end.
  */
 #include "sync/upload.h"
@@ -19,6 +20,10 @@
 #include "sync/base/log.h"
 #include "sync/engine_private.h"
 
+#define LOOKED_MS 300000
+#define SETTLE_MAX 100 /* at once: then it is done */
+#define SETTLE_MS 5000 /* and no success waits longer for its record */
+
 struct upload {
 	struct engine_job base;
 	struct upload_order order;
@@ -32,6 +37,9 @@ struct upload {
 	struct provider_object object; /* what is at the remote in the end */
 	struct digest digest;
 	bool was_there;
+	bool is_unsettled; /* it is there; whether the name is ours alone is asked for many at once */
+	struct mail *mail;
+	struct upload *next;
 };
 
 static void upload_free(struct upload *upload)
@@ -45,6 +53,7 @@ static void upload_free(struct upload *upload)
 	free(upload->key);
 	free(upload->project);
 	free(upload->known_id);
+	mail_free(upload->mail);
 	free(upload);
 }
 DEFINE_CLEANUP(struct upload *, upload_free);
@@ -166,6 +175,7 @@ static int send(struct upload *upload, const char *previous)
 		.digest = upload->digest,
 		.previous = previous,
 		.resume = &resume,
+		.is_settled_later = !previous && engine->provider->ops->settle,
 	};
 	struct provider_object stored = { 0 };
 	int r = engine->provider->ops->store(engine->provider, &put,
@@ -176,6 +186,7 @@ static int send(struct upload *upload, const char *previous)
 		provider_object_done(&upload->object);
 		upload->object = stored;
 		upload->digest = stored.digest;
+		upload->is_unsettled = put.is_settled_later;
 	}
 	/* what cannot go on from there is not kept; a cut (BUSY, site fault, restart) can */
 	if (r == 0 || r == PROVIDER_SOURCE_CHANGED || r == PROVIDER_TORN)
@@ -222,11 +233,31 @@ static bool is_object_truth(struct upload *upload)
 	return is_same;
 }
 
+/* What is there; what was found lately will do where it is what we want to see: nothing, or our bytes. */
+static int look(struct upload *upload)
+{
+	struct provider *provider = upload->base.engine->provider;
+	struct provider_ref ref = ref_of(upload);
+	struct provider_call *call = &upload->call.provider;
+	int r;
+
+	call->max_age_ms = upload->order.is_forced ? 0 : LOOKED_MS;
+	r = provider->ops->stat(provider, &ref, call, &upload->object);
+	if (r == 0)
+		r = compare(upload, &upload->was_there);
+	if (r != 0 || upload->was_there || !call->max_age_ms)
+		return r;
+	call->max_age_ms = 0;
+	provider_object_done(&upload->object);
+	upload->object = (struct provider_object){ 0 };
+	r = provider->ops->stat(provider, &ref, call, &upload->object);
+	return r == 0 ? compare(upload, &upload->was_there) : r;
+}
+
 static int work(struct upload *upload)
 {
 	struct engine *engine = upload->base.engine;
 	struct provider *provider = engine->provider;
-	struct provider_ref ref = ref_of(upload);
 	struct error *error = &upload->call.provider.error;
 	const char *why = provider->ops->refusal(provider, upload->rel);
 	int r;
@@ -242,11 +273,9 @@ static int work(struct upload *upload)
 				 error_text(NULL, upload->fd));
 	if (fstat(upload->fd, &upload->st) < 0)
 		return -errno;
-	r = provider->ops->stat(provider, &ref, &upload->call.provider, &upload->object);
+	r = look(upload);
 	if (r == PROVIDER_GONE)
 		return send(upload, NULL);
-	if (r == 0)
-		r = compare(upload, &upload->was_there);
 	if (r != 0 || upload->was_there)
 		return r;
 	if (!upload->order.may_replace ||
@@ -435,25 +464,187 @@ static void handle_uploaded(struct engine *engine, struct mail *mail)
 	syncer_decide(engine, mail->root, mail->rel);
 }
 
+/* Takes both. */
+static void end(struct upload *upload, struct mail *mail, const struct error *error)
+{
+	struct engine *engine = upload->base.engine;
+
+	if (mail->result == 0)
+		mail->result = finish(upload);
+	mail->again_ms = upload->call.provider.retry_after_ms;
+	mail->text = strdup(error_text(error, mail->result));
+	upload->mail = NULL;
+	upload_free(upload);
+	engine_post(engine, mail);
+}
+
+/* ---- settling ---- */
+
+static struct upload *take_unsettled_locked(struct engine *engine) REQUIRES(&engine->lock)
+{
+	struct upload *first = engine->unsettled;
+
+	engine->unsettled = NULL;
+	engine->n_unsettled = 0;
+	return first;
+}
+
+/* Takes the list. */
+static void settle(struct engine *engine, struct upload *first, size_t n)
+{
+	_cleanup_(freep) struct provider_settle *stores = calloc(n, sizeof(*stores));
+	struct provider *provider = engine->provider;
+	struct call call = { 0 };
+	size_t i = 0;
+	int r = stores ? 0 : -ENOMEM;
+
+	for (struct upload *upload = first; r == 0 && upload; upload = upload->next)
+		stores[i++] = (struct provider_settle){ .ref = ref_of(upload),
+							.object = &upload->object };
+	engine_call_begin(engine, &call);
+	if (r == 0)
+		r = provider->ops->settle(provider, stores, n, &call.provider);
+	engine_call_end(engine, &call);
+	i = 0;
+	while (first) {
+		struct upload *upload = first;
+		const struct error *error = r ? &call.provider.error : &stores[i].error;
+
+		first = upload->next;
+		upload->mail->result = r ? r : stores[i].result;
+		upload->digest = upload->object.digest;
+		upload->call.provider.retry_after_ms = call.provider.retry_after_ms;
+		end(upload, upload->mail, error);
+		i++;
+	}
+}
+
+/* Takes UPLOAD. */
+static void settle_later(struct upload *upload)
+{
+	struct engine *engine = upload->base.engine;
+	struct upload *batch = NULL;
+	bool is_last;
+
+	mutex_lock(&engine->lock);
+	if (!engine->unsettled)
+		engine->unsettled_ms = clock_mono_ms();
+	upload->next = engine->unsettled;
+	engine->unsettled = upload;
+	engine->n_unsettled++;
+	if (engine->n_unsettled == SETTLE_MAX)
+		batch = take_unsettled_locked(engine);
+	is_last = engine->n_unsettled >= (size_t)engine->n_jobs;
+	mutex_unlock(&engine->lock);
+	if (batch)
+		settle(engine, batch, SETTLE_MAX);
+	else if (is_last)
+		engine_wake(engine);
+}
+
+struct settle_job {
+	struct engine_job base;
+	struct upload *first;
+	size_t n;
+};
+
+static void drop_settle(struct engine_job *base)
+{
+	struct settle_job *job = (struct settle_job *)base;
+
+	while (job->first) {
+		struct upload *upload = job->first;
+
+		job->first = upload->next;
+		upload_free(upload);
+	}
+	free(job);
+}
+
+static void handle_settled(struct engine *engine, struct mail *mail)
+{
+	syncer_job_end(engine);
+}
+
+static void run_settle(struct job *base)
+{
+	_cleanup_(freep) struct settle_job *job = (struct settle_job *)base;
+	struct engine *engine = job->base.engine;
+
+	settle(engine, job->first, job->n);
+	engine_post(engine, mail_new(handle_settled, 0, NULL));
+}
+
+int64_t upload_settle_due(struct engine *engine)
+{
+	struct settle_job *job;
+	int64_t wait_ms = INT64_MAX;
+	size_t n;
+
+	mutex_lock(&engine->lock);
+	n = engine->n_unsettled;
+	if (n)
+		wait_ms = engine->unsettled_ms + SETTLE_MS - clock_mono_ms();
+	if (n && n >= (size_t)engine->n_jobs)
+		wait_ms = 0;
+	mutex_unlock(&engine->lock);
+	if (wait_ms > 0)
+		return wait_ms;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return SETTLE_MS;
+	mutex_lock(&engine->lock);
+	job->n = engine->n_unsettled;
+	job->first = take_unsettled_locked(engine);
+	mutex_unlock(&engine->lock);
+	if (!job->n) {
+		free(job);
+		return INT64_MAX;
+	}
+	job->base.job.run = run_settle;
+	job->base.drop = drop_settle;
+	syncer_submit(engine, &job->base, POOL_CHECK, DOC_PRIORITY_DEFAULT);
+	return INT64_MAX;
+}
+
+void upload_drop_unsettled(struct engine *engine)
+{
+	struct upload *first;
+
+	mutex_lock(&engine->lock);
+	first = take_unsettled_locked(engine);
+	mutex_unlock(&engine->lock);
+	while (first) {
+		struct upload *upload = first;
+
+		first = upload->next;
+		upload_free(upload);
+	}
+}
+
+/* ---- the job ---- */
+
 static void run_upload(struct job *job)
 {
-	_cleanup_(upload_freep) struct upload *upload = (struct upload *)job;
+	struct upload *upload = (struct upload *)job;
 	struct engine *engine = upload->base.engine;
 	struct mail *mail = mail_new(handle_uploaded, upload->root, upload->rel);
 
+	if (!mail) {
+		upload_free(upload);
+		engine_post(engine, NULL);
+		return;
+	}
 	upload->call.provider.progress = note_progress;
 	upload->call.provider.progress_context = upload;
 	engine_call_begin(engine, &upload->call);
-	if (mail) {
-		mail->result = work(upload);
-		if (mail->result == 0)
-			mail->result = finish(upload);
-		mail->again_ms = upload->call.provider.retry_after_ms;
-		mail->text =
-			strdup(error_text(&upload->call.provider.error, mail->result));
-	}
+	mail->result = work(upload);
 	engine_call_end(engine, &upload->call);
-	engine_post(engine, mail);
+	upload->mail = mail;
+	if (mail->result == 0 && upload->is_unsettled)
+		settle_later(upload);
+	else
+		end(upload, mail, &upload->call.provider.error);
 }
 
 int upload_start(struct engine *engine, const struct assessment *assessment,

@@ -6,5 +6,6 @@
 struct upload_order {
 	bool may_replace; /* what is there and differs is replaced; the old stays recoverable */
 	bool must_match_truth; /* ... only where it still is what the truth record says */
+	bool is_forced; /* by a person, who may have changed what is there: it is looked at anew */
 	int priority;
 };

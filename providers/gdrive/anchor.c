@@ -192,7 +192,8 @@ static int step_down(const struct errand *errand, const char *name, struct place
 static int make_level(const struct errand *errand, const char *name, struct place *place)
 {
 	_cleanup_(wire_file_done) struct wire_file file = { 0 };
-	int r = make_folder(errand, place->id ? place->id : "root", name, &file);
+	bool is_new;
+	int r = make_folder(errand, place->id ? place->id : "root", name, &file, &is_new);
 
 	return r == 0 ? take_place(&file, place) : r;
 }

@@ -6,7 +6,7 @@
 
 #define ALL_DRIVES "supportsAllDrives=true&prettyPrint=false"
 #define BODY_MAX ((size_t)16 << 20) /* a page of 1,000 entries is about 700 KiB */
-#define N_IDS 200
+#define N_IDS 1000                  /* the most at once */
 
 void api_answer_done(struct api_answer *answer)
 {
@@ -257,7 +257,7 @@ static char *take_id(struct drive *drive)
 	return id;
 }
 
-/* Keeps what was generated; what another thread brought meanwhile is dropped: they cost little. */
+/* Keeps what was generated. */
 static void keep_ids(struct drive *drive, struct wire_ids *ids)
 {
 	struct wire_ids old;
@@ -271,16 +271,13 @@ static void keep_ids(struct drive *drive, struct wire_ids *ids)
 	*ids = old;
 }
 
-int api_new_id(const struct errand *errand, char **ret)
+static int generate_ids(const struct errand *errand, char **ret)
 {
 	_cleanup_(api_answer_done) struct api_answer answer = { 0 };
 	_cleanup_(wire_ids_done) struct wire_ids ids = { 0 };
 	_cleanup_(freep) char *target = NULL;
 	int r;
 
-	*ret = take_id(errand->drive);
-	if (*ret)
-		return 0;
 	target = strf("/drive/v3/files/generateIds?count=%d&space=drive&type=files",
 		      N_IDS);
 	if (!target)
@@ -299,4 +296,23 @@ int api_new_id(const struct errand *errand, char **ret)
 	ids.n--;
 	keep_ids(errand->drive, &ids);
 	return 0;
+}
+
+int api_new_id(const struct errand *errand, char **ret)
+{
+	struct claim *claim = NULL;
+	int r = 0;
+
+	*ret = take_id(errand->drive);
+	if (*ret)
+		return 0;
+	/* one thread asks, for all */
+	r = claim_take(errand, "ids", &claim);
+	if (r != 0)
+		return r;
+	*ret = take_id(errand->drive);
+	if (!*ret)
+		r = generate_ids(errand, ret);
+	claim_drop(errand->drive, claim);
+	return r;
 }

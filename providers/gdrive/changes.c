@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "providers/gdrive/api.h"
+#include "providers/gdrive/census.h"
 #include "providers/gdrive/trail.h"
 #include "providers/gdrive/wire.h"
 #include "sync/base/path.h"
@@ -140,6 +141,7 @@ static int follow_change(struct follower *follower, const struct wire_change *ch
 	struct anchor *root = NULL, *old_root = NULL;
 	int r = 0;
 
+	census_heard(drive, change->id, change->is_removed ? NULL : &change->file);
 	describe(change, &news.trace);
 	/* only folders are remembered */
 	news.is_folder = trail_recall(drive, change->id, &old_root, &old) == 0 ||

@@ -10,6 +10,7 @@
 #include "providers/http.h"
 
 #define ABSENT_KEPT 64
+#define CENSUSES_KEPT 16
 
 /* A name at which nothing was found. */
 struct absent {
@@ -37,6 +38,7 @@ struct drive {
 	size_t next_absent GUARDED_BY(&lock);
 	struct claim *claims GUARDED_BY(&lock); /* names at which somebody works */
 	struct map trails GUARDED_BY(&lock);    /* folder id -> struct trail */
+	struct census *censuses[CENSUSES_KEPT] GUARDED_BY(&lock); /* census.h */
 	bool has_no_storage GUARDED_BY(
 		&lock); /* the account owns none: it cannot keep a file in My Drive */
 };

@@ -131,7 +131,8 @@ static int load_page(const struct errand *errand, const char *query, const char 
 	return r;
 }
 
-int find_query(const struct errand *errand, const char *query, struct wire_list *ret)
+static int query_some(const struct errand *errand, const char *query, size_t most,
+		      struct wire_list *ret)
 {
 	_cleanup_(freep) char *token = NULL;
 
@@ -147,8 +148,15 @@ int find_query(const struct errand *errand, const char *query, struct wire_list 
 		wire_list_done(&page);
 		if (r != 0 || !token)
 			return r;
+		if (ret->n > most)
+			return -E2BIG;
 	}
 	return errand_say(errand, PROVIDER_BUSY, "cannot be listed: it has no end");
+}
+
+int find_query(const struct errand *errand, const char *query, struct wire_list *ret)
+{
+	return query_some(errand, query, SIZE_MAX, ret);
 }
 
 /* ---- in a folder ---- */
@@ -246,7 +254,8 @@ static int drop_twins(struct wire_list *list)
 	return r;
 }
 
-int find_each(const struct errand *errand, const char *folder_id, struct wire_list *ret)
+int find_some(const struct errand *errand, const char *folder_id, size_t most,
+	      struct wire_list *ret)
 {
 	_cleanup_(buf_done) struct buf query = { 0 };
 	int r;
@@ -256,10 +265,15 @@ int find_each(const struct errand *errand, const char *folder_id, struct wire_li
 	buf_adds(&query, " in parents and trashed = false");
 	if (query.has_failed)
 		return -ENOMEM;
-	r = find_query(errand, query.data, ret);
+	r = query_some(errand, query.data, most, ret);
 	if (r == 0 && ret->n > 1)
 		qsort(ret->files, ret->n, sizeof(*ret->files), by_age);
 	return r;
+}
+
+int find_each(const struct errand *errand, const char *folder_id, struct wire_list *ret)
+{
+	return find_some(errand, folder_id, SIZE_MAX, ret);
 }
 
 int find_all(const struct errand *errand, const char *folder_id, struct wire_list *ret)

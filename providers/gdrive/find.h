@@ -26,6 +26,9 @@ _must_check_ int find_each(const struct errand *errand, const char *folder_id,
 /* The same; of twins only the one that find_by_name() has first, with the number of the others. */
 _must_check_ int find_all(const struct errand *errand, const char *folder_id,
 			  struct wire_list *ret);
+/* find_each(), oldest first; -E2BIG: there are more than MOST. */
+_must_check_ int find_some(const struct errand *errand, const char *folder_id,
+			   size_t most, struct wire_list *ret);
 /* All that answer to a query (`name = 'x' and …`), in no order. */
 _must_check_ int find_query(const struct errand *errand, const char *query,
 			    struct wire_list *ret);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "providers/gdrive/census.h"
 #include "providers/gdrive/find.h"
 #include "providers/gdrive/make.h"
 #include "sync/base/clock.h"
@@ -146,7 +147,7 @@ static int make(const struct errand *errand, const struct level *level, char **r
 	_cleanup_(wire_file_done) struct wire_file file = { .size = -1 };
 	_cleanup_(freep) char *key = strf("%s/%s", level->parent, path_name(level->path));
 	struct claim *claim = NULL;
-	bool is_fresh = false;
+	bool is_fresh = false, is_new = false;
 	int r = key ? claim_take(errand, key, &claim) : -ENOMEM;
 
 	if (r != 0)
@@ -155,7 +156,10 @@ static int make(const struct errand *errand, const struct level *level, char **r
 	if (r == 0 && !*ret)
 		r = look(errand, level, ret);
 	if (r == PROVIDER_GONE)
-		r = make_folder(errand, level->parent, path_name(level->path), &file);
+		r = make_folder(errand, level->parent, path_name(level->path), &file,
+				&is_new);
+	if (r == 0 && is_new)
+		census_begin(errand, file.id);
 	if (r == 0 && !*ret)
 		r = take(errand, level, &file, ret);
 	claim_drop(errand->drive, claim);
@@ -174,11 +178,9 @@ static int step(const struct errand *errand, const struct level *level, char **r
 		*ret = steal(id);
 		return 0;
 	}
-	if (r == 0 || r == PROVIDER_GONE)
-		r = look(errand, level, ret);
-	if (r == PROVIDER_GONE && level->can_make)
-		r = make(errand, level, ret);
-	return r;
+	if (r != 0 && r != PROVIDER_GONE)
+		return r;
+	return level->can_make ? make(errand, level, ret) : look(errand, level, ret);
 }
 
 /* ---- all levels ---- */

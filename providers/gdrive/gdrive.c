@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "providers/gdrive/api.h"
+#include "providers/gdrive/census.h"
 #include "providers/gdrive/changes.h"
 #include "providers/gdrive/download.h"
 #include "providers/gdrive/find.h"
 #include "providers/gdrive/folder.h"
 #include "providers/gdrive/item.h"
 #include "providers/gdrive/make.h"
+#include "providers/gdrive/settle.h"
 #include "providers/gdrive/trace.h"
 #include "providers/gdrive/trail.h"
 #include "providers/gdrive/trash.h"
@@ -104,7 +106,8 @@ static int end(const struct errand *errand, int r)
 
 	if (r != PROVIDER_GONE)
 		return r;
-	lost = anchor_find(errand, RENAMED_MS, &root);
+	lost = anchor_find(errand, errand->call->max_age_ms ? FRESH_MS : RENAMED_MS,
+			   &root);
 	if (lost != 0)
 		return lost;
 	errand->call->error = said;
@@ -199,11 +202,14 @@ static int gdrive_stat(struct provider *base, const struct provider_ref *ref,
 {
 	_cleanup_(wire_file_done) struct wire_file file = { .size = -1 };
 	struct errand errand = { .call = call };
+	bool is_known = false;
 	int r = begin_object(base, ref, call, &errand);
 
 	if (r != 0)
 		return r;
-	r = item_find(&errand, ref->id, &file);
+	r = item_recall(&errand, ref->id, &is_known, &file);
+	if (r == 0 && !is_known)
+		r = item_find(&errand, ref->id, &file);
 	if (r == 0)
 		return item_fill(&file, ret);
 	r = end(&errand, r);
@@ -318,6 +324,8 @@ static int gdrive_trash(struct provider *base, const struct provider_ref *ref,
 		r = item_check(&errand, &file, revision);
 	if (r == 0)
 		r = make_trash(&errand, file.id);
+	if (r == 0 && file.parent)
+		census_forget(&errand, file.parent);
 	return end(&errand, r);
 }
 
@@ -377,6 +385,22 @@ static int gdrive_merge(struct provider *base, const struct provider_ref *ref,
 	return r == 0 ? end(&errand, twins_merge(&errand, ref->id, ret)) : r;
 }
 
+static int gdrive_settle(struct provider *base, struct provider_settle *stores, size_t n,
+			 struct provider_call *call)
+{
+	_cleanup_(freep) struct errand *errands = calloc(n ? n : 1, sizeof(*errands));
+
+	if (!errands)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		int r = begin_object(base, &stores[i].ref, call, &errands[i]);
+
+		if (r != 0)
+			return r;
+	}
+	return settle_stores(errands, stores, n);
+}
+
 /* ---- the provider ---- */
 
 static void gdrive_free(struct provider *base)
@@ -397,6 +421,7 @@ static void gdrive_free(struct provider *base)
 	ids = (struct wire_ids){ drive->ids, drive->n_ids };
 	mutex_unlock(&drive->lock);
 	wire_ids_done(&ids);
+	census_free_all(drive);
 	mutex_done(&drive->lock);
 	cond_done(&drive->changed);
 	free(drive->endpoint);
@@ -420,6 +445,7 @@ static const struct provider_ops gdrive_ops = {
 	.untrash = gdrive_untrash,
 	.changes = gdrive_changes,
 	.merge = gdrive_merge,
+	.settle = gdrive_settle,
 };
 
 static int check_site(const struct config_site *site, struct error *error)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "providers/gdrive/census.h"
 #include "providers/gdrive/find.h"
 #include "providers/gdrive/folder.h"
 #include "sync/base/log.h"
@@ -79,6 +80,37 @@ int item_find(const struct errand *errand, const char *id, struct wire_file *ret
 	return r == 0 || r == PROVIDER_GONE || r == PROVIDER_REFUSED
 		       ? find_by_path(errand, ret)
 		       : r;
+}
+
+int item_recall(const struct errand *errand, const char *id, bool *ret_is_known,
+		struct wire_file *ret)
+{
+	_cleanup_(freep) char *dir = path_parent(errand->path);
+	_cleanup_(there_done) struct there there = { .file.size = -1 };
+	_cleanup_(freep) char *folder = NULL;
+	int r;
+
+	*ret = (struct wire_file){ .size = -1 };
+	*ret_is_known = false;
+	if (!errand->call->max_age_ms)
+		return 0;
+	if (!dir)
+		return -ENOMEM;
+	r = folder_find(errand, dir, FRESH_MS, &folder);
+	if (r == 0)
+		r = census_ask(errand, folder, ret_is_known, &there);
+	if (r != 0 || !*ret_is_known)
+		return r;
+	if (!there.file.id && !id)
+		return errand_say(errand, PROVIDER_GONE, "is not there");
+	/* it may have moved */
+	if (!there.file.id || (id && strcmp(id, there.file.id) != 0)) {
+		*ret_is_known = false;
+		return 0;
+	}
+	*ret = there.file;
+	there.file = (struct wire_file){ .size = -1 };
+	return 0;
 }
 
 /* The hint leads to an object that has the name, in the folder. */

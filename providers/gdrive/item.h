@@ -15,6 +15,9 @@ void there_done(struct there *there);
  * caller's to end, whatever comes. */
 _must_check_ int item_find(const struct errand *errand, const char *id,
 			   struct wire_file *ret);
+/* The same by what was found before, as far as the call allows (census.h). *RET_IS_KNOWN false: it has to be looked for. */
+_must_check_ int item_recall(const struct errand *errand, const char *id,
+			     bool *ret_is_known, struct wire_file *ret);
 /* What has the name in the folder FOLDER_ID; HINT (may be NULL): an id that may be it, which needs no index. 0, also
  * where there is nothing; PROVIDER_REFUSED: a folder or some document has it. */
 _must_check_ int item_look(const struct errand *errand, const char *folder_id,

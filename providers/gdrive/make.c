@@ -75,7 +75,7 @@ static int post_folder(const struct errand *errand, const struct wire_meta *meta
 }
 
 int make_folder(const struct errand *errand, const char *parent, const char *name,
-		struct wire_file *ret)
+		struct wire_file *ret, bool *ret_is_new)
 {
 	_cleanup_(wire_file_done) struct wire_file elder = { .size = -1 };
 	_cleanup_(freep) char *id = NULL;
@@ -83,6 +83,7 @@ int make_folder(const struct errand *errand, const char *parent, const char *nam
 	int r;
 
 	*ret = (struct wire_file){ .size = -1 };
+	*ret_is_new = false;
 	r = api_new_id(errand, &id);
 	if (r != 0)
 		return r;
@@ -91,6 +92,7 @@ int make_folder(const struct errand *errand, const char *parent, const char *nam
 	if (r != 0 || !ret->parent || !ret->name)
 		return r;
 	r = make_find_elder(errand, ret, true, &elder);
+	*ret_is_new = r == PROVIDER_GONE;
 	if (r == PROVIDER_GONE)
 		return 0;
 	if (r != 0)

@@ -7,7 +7,7 @@
 /* A folder NAME in the folder PARENT, or the one that another made at the same time. RET is the caller's to end,
  * whatever comes. */
 _must_check_ int make_folder(const struct errand *errand, const char *parent,
-			     const char *name, struct wire_file *ret);
+			     const char *name, struct wire_file *ret, bool *ret_is_new);
 /* Another one of that name in that folder came before FILE: it goes to RET. PROVIDER_GONE: FILE is the first. IS_FOLDER:
  * only folders count, else all but them. */
 _must_check_ int make_find_elder(const struct errand *errand,

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "providers/gdrive/api.h"
+#include "providers/gdrive/census.h"
 #include "providers/gdrive/deliver.h"
 #include "providers/gdrive/download.h"
 #include "providers/gdrive/find.h"
@@ -22,6 +23,7 @@
 #include "providers/gdrive/item.h"
 #include "providers/gdrive/make.h"
 #include "providers/gdrive/restore.h"
+#include "providers/gdrive/settle.h"
 #include "sync/base/path.h"
 
 #define FRESH_MS 60000
@@ -37,7 +39,8 @@ struct store {
 	char *dir, *folder; /* path and id of the folder */
 	struct there there;
 	struct delivery delivery;
-	bool is_adopted; /* found at the last look: `there` is the result */
+	bool is_adopted;               /* found at the last look: `there` is the result */
+	struct provider_object object; /* the result */
 };
 
 /* ---- what is there ---- */
@@ -82,6 +85,22 @@ static int digest_source(struct store *store, const struct digest *sent,
 	return r;
 }
 
+/* Fills in `there`. For a new file what was found lately will do: that nobody else took the name is settled after. */
+static int look_at_name(struct store *store)
+{
+	const struct provider_put *put = store->put;
+	bool is_known = false;
+	int r;
+
+	if (!put->previous && !put->ref.id) {
+		r = census_ask(store->errand, store->folder, &is_known, &store->there);
+		if (r != 0 || (is_known && !store->there.file.id))
+			return r;
+		there_done(&store->there);
+	}
+	return item_look(store->errand, store->folder, put->ref.id, &store->there);
+}
+
 /* What lies at the name now, and what follows. */
 static int look(struct store *store, const struct digest *sent, enum then *ret)
 {
@@ -90,7 +109,7 @@ static int look(struct store *store, const struct digest *sent, enum then *ret)
 	int r;
 
 	there_done(&store->there);
-	r = item_look(store->errand, store->folder, put->ref.id, &store->there);
+	r = look_at_name(store);
 	if (r != 0)
 		return r;
 	*ret = THEN_SEND;
@@ -176,60 +195,13 @@ static int verify(const struct store *store)
 			  "arrived damaged at Drive and was taken back");
 }
 
-/* Ours is the second of that name: it goes, and the first counts. */
-static int give_way(struct store *store, struct wire_file *elder)
+/* Nobody did the same at the same time? */
+static int settle(struct store *store)
 {
-	int r = make_undo(store->errand, store->delivery.file.id);
+	struct provider_settle one = { .ref = store->put->ref, .object = &store->object };
+	int r = settle_stores(store->errand, &one, 1);
 
-	if (r != 0)
-		return errand_say(store->errand, r > 0 ? PROVIDER_REFUSED : r,
-				  "was stored twice at the same time: remove the younger "
-				  "twin (%s) there",
-				  store->delivery.file.id);
-	there_done(&store->there);
-	store->there.file = *elder;
-	*elder = (struct wire_file){ .size = -1 };
-	if (!wire_is_object(&store->there.file) ||
-	    store->there.file.size != store->put->size ||
-	    !digest_equal(&store->there.file.digest, &store->delivery.sent))
-		return conflict(store);
-	store->there.file.digest = store->delivery.sent;
-	store->is_adopted = true;
-	return 0;
-}
-
-/* What went into a folder that is in the trash is not there. */
-static int check_visible(struct store *store)
-{
-	const struct wire_file *ours = &store->delivery.file;
-	_cleanup_(wire_file_done) struct wire_file now = { .size = -1 };
-	int r = find_trashed(store->errand, ours->id, &now);
-
-	if (r != 0 || !now.is_trashed)
-		return r;
-	r = make_undo(store->errand, ours->id);
-	return r == 0 ? check_folder(store) : r;
-}
-
-static int check_twins(struct store *store)
-{
-	const struct wire_file *ours = &store->delivery.file;
-	_cleanup_(wire_list_done) struct wire_list list = { 0 };
-	int r;
-
-	if (!ours->name || !ours->parent || !ours->created)
-		return errand_say(store->errand, PROVIDER_BUSY,
-				  "may be stored: the answer makes no sense");
-	r = find_by_name(store->errand, ours->parent, ours->name, &list);
-	if (r != 0)
-		return r;
-	for (size_t i = 0; i < list.n; i++) {
-		if (strcmp(list.files[i].id, ours->id) == 0)
-			return 0;
-		if (find_compare(&list.files[i], ours) < 0)
-			return give_way(store, &list.files[i]);
-	}
-	return check_visible(store);
+	return r == 0 ? one.result : r;
 }
 
 /* The name does not stand for what came damaged: a new file goes, another one gets back what it held. */
@@ -253,6 +225,18 @@ static int take_back(struct store *store, int r)
 		"good version is kept there (Manage versions)");
 }
 
+static int fill(struct store *store, const struct wire_file *file,
+		const struct digest *digest)
+{
+	int r;
+
+	provider_object_done(&store->object);
+	r = item_fill(file, &store->object);
+	if (r == 0)
+		store->object.digest = *digest;
+	return r;
+}
+
 static int finish(struct store *store)
 {
 	struct delivery *delivery = &store->delivery;
@@ -261,9 +245,12 @@ static int finish(struct store *store)
 	governor_sent(&store->errand->drive->governor, delivery->lane, store->put->size);
 	if (r == PROVIDER_TORN)
 		return take_back(store, r);
-	if (r == 0 && !delivery->replace_id)
-		r = check_twins(store);
-	return r;
+	if (r == 0)
+		r = fill(store, &delivery->file, &delivery->sent);
+	if (r != 0)
+		return r;
+	census_note(store->errand, &delivery->file);
+	return delivery->replace_id || store->put->is_settled_later ? 0 : settle(store);
 }
 
 /* ---- all of it ---- */
@@ -365,25 +352,15 @@ static int run(struct store *store)
 		r = look(store, NULL, &then);
 	if (r != 0)
 		return r;
-	if (then == THEN_ADOPT) {
-		store->is_adopted = true;
-		return 0;
-	}
+	if (then == THEN_ADOPT)
+		return fill(store, &store->there.file, &store->there.file.digest);
 	store->delivery.replace_id = store->there.file.id;
 	r = pick_lane(store);
 	if (r == 0)
 		r = send(store);
-	return r == -EALREADY && store->is_adopted ? 0 : r;
-}
-
-static int fill(struct store *store, struct provider_object *ret)
-{
-	int r = item_fill(store->is_adopted ? &store->there.file : &store->delivery.file,
-			  ret);
-
-	if (r == 0 && !store->is_adopted)
-		ret->digest = store->delivery.sent;
-	return r;
+	return r == -EALREADY && store->is_adopted
+		       ? fill(store, &store->there.file, &store->there.file.digest)
+		       : r;
 }
 
 /* Something of it is worth to be gone on with. */
@@ -412,14 +389,19 @@ int upload_store(const struct errand *errand, const struct provider_put *put,
 	if (r == 0)
 		r = run(&store);
 	if (r == 0)
-		r = fill(&store, ret);
-	if (r == 0)
 		feed_tell(&store.delivery.feed, (uint64_t)put->size);
+	/* whatever went wrong, something may lie there now */
+	if (r != 0 && store.folder)
+		census_forget(errand, store.folder);
 	if (store.delivery.feed.hasher && !is_worth_resuming(&store, r))
 		deliver_discard(&store.delivery);
 	claim_drop(errand->drive, claim);
 	delivery_done(&store.delivery);
 	there_done(&store.there);
+	if (r == 0)
+		*ret = store.object;
+	else
+		provider_object_done(&store.object);
 	free(store.dir);
 	free(store.folder);
 	return r;

@@ -127,6 +127,10 @@ def do_count(hand, path, body, query):
     return Response.text(200, str(hand.count(hand.top) if hand.top else 0))
 
 
+def do_count_requests(hand, path, body, query):
+    return Response.text(200, str(sum(kind['requests'] for kind in hand.service.journal.report().values())))
+
+
 def do_has_old(hand, path, body, query):
     return found(any(revision.content.size == len(body) and revision.content.read(0, len(body)) == body
                      for entry in hand.of_path(path) for revision in entry.revisions))

@@ -297,6 +297,150 @@ static void test_two_processes(void **state)
 	}
 }
 
+/* ---- settled later ---- */
+
+#define OLD_MS 60000 /* what was found a minute ago will do */
+
+/* Looks, so that it takes the name for free from then on. */
+static void look(struct provider *provider, const char *path)
+{
+	struct provider_ref ref = { .root = "", .path = path };
+	struct provider_call call = { .max_age_ms = OLD_MS };
+	struct provider_object object = { 0 };
+
+	assert_outcome(provider->ops->stat(provider, &ref, &call, &object),
+		       PROVIDER_GONE);
+}
+
+static void store_unsettled(struct provider *provider, const char *path,
+			    struct source *source, struct provider_object *ret)
+{
+	struct provider_call call = { .max_age_ms = OLD_MS };
+	struct provider_put put = put_of(path, source);
+
+	put.is_settled_later = true;
+	assert_outcome(provider->ops->store(provider, &put, &call, ret), 0);
+}
+
+static int settle(struct provider *provider, const char *path,
+		  struct provider_object *object)
+{
+	struct provider_settle one = { .ref = { .root = "", .path = path },
+				       .object = object };
+	struct provider_call call = { 0 };
+
+	assert_outcome(provider->ops->settle(provider, &one, 1, &call), 0);
+	return one.result;
+}
+
+/* Two hosts take a name at the same time, neither knowing of the other: RESULT is what the second one is told. */
+static void take_twice(struct stage *stage, struct source sources[2], int result)
+{
+	_cleanup_(provider_freep) struct provider *other = stage_provider(stage, true);
+	struct provider *providers[2] = { stage->provider, other };
+	struct provider_object objects[2] = { { 0 }, { 0 } };
+	struct source folder = SOURCE(9, 10);
+
+	free(store_ok(stage, "shot/other", &folder, NULL));
+	for (int i = 0; i < 2; i++)
+		look(providers[i], PATH);
+	for (int i = 0; i < 2; i++)
+		store_unsettled(providers[i], PATH, &sources[i], &objects[i]);
+	assert_string_not_equal(objects[0].id, objects[1].id);
+	assert_outcome(settle(providers[1], PATH, &objects[1]), result);
+	assert_outcome(settle(providers[0], PATH, &objects[0]), 0);
+	if (result == 0)
+		assert_string_equal(objects[0].id, objects[1].id);
+	assert_holds(stage, PATH, &sources[0]);
+	assert_int_equal(stage->hand->count(stage->remote), 3);
+	for (int i = 0; i < 2; i++)
+		provider_object_done(&objects[i]);
+}
+
+static void test_same_content_settled(void **state)
+{
+	struct stage *stage = *state;
+	struct source sources[2] = { SOURCE(1, 5000), SOURCE(1, 5000) };
+
+	stage_need(stage, stage->provider->ops->settle, "settling");
+	take_twice(stage, sources, 0);
+}
+
+static void test_other_content_settled(void **state)
+{
+	struct stage *stage = *state;
+	struct source sources[2] = { SOURCE(1, 5000), SOURCE(2, 5000) };
+
+	stage_need(stage, stage->provider->ops->settle, "settling");
+	take_twice(stage, sources, PROVIDER_EXISTS);
+}
+
+#define MANY 250
+
+/* In two folders, with names that want care; one of them went meanwhile. */
+static void test_many_settled(void **state)
+{
+	struct stage *stage = *state;
+	struct provider_settle stores[MANY] = { 0 };
+	struct provider_object objects[MANY] = { 0 };
+	struct provider_call call = { 0 };
+	char *paths[MANY];
+
+	stage_need(stage, stage->provider->ops->settle, "settling");
+	for (int i = 0; i < MANY; i++) {
+		struct source source = SOURCE(1 + i, 10);
+
+		paths[i] = strf("%s/it's \\ %d", i % 2 ? "a" : "b/c", i);
+		store_unsettled(stage->provider, paths[i], &source, &objects[i]);
+		stores[i] =
+			(struct provider_settle){ .ref = { .root = "", .path = paths[i] },
+						  .object = &objects[i],
+						  .result = -1 };
+	}
+	stage->hand->remove(stage->remote, paths[7]);
+	assert_outcome(stage->provider->ops->settle(stage->provider, stores, MANY, &call),
+		       0);
+	for (int i = 0; i < MANY; i++) {
+		assert_outcome(stores[i].result, i == 7 ? PROVIDER_BUSY : 0);
+		provider_object_done(&objects[i]);
+		free(paths[i]);
+	}
+}
+
+/* ---- a full folder ---- */
+
+#define FULL 20000
+
+/* Each name is found, with its size and checksum, and none beside them, for 25 requests at most. */
+static void test_full_folder(void **state)
+{
+	struct stage *stage = *state;
+	const struct hand *hand = stage->hand;
+	struct digest first = { 0 };
+	size_t before;
+
+	stage_need(stage, hand->put_many && hand->count_requests, "counting requests");
+	hand->put_many(stage->remote, "sim", FULL, 100);
+	before = hand->count_requests(stage->remote);
+	for (int i = 0; i <= FULL; i++) {
+		_cleanup_(freep) char *path = strf("sim/file.%05d", i);
+		struct provider_ref ref = { .root = "", .path = path };
+		struct provider_call call = { .max_age_ms = OLD_MS };
+		struct provider_object object = { 0 };
+
+		assert_outcome(
+			stage->provider->ops->stat(stage->provider, &ref, &call, &object),
+			i == FULL ? PROVIDER_GONE : 0);
+		if (i == FULL)
+			break;
+		first = i ? first : object.digest;
+		assert_int_equal(object.size, 100);
+		assert_true(digest_equal(&object.digest, &first));
+		provider_object_done(&object);
+	}
+	assert_true(hand->count_requests(stage->remote) - before <= 25);
+}
+
 static const struct CMUnitTest tests[] = {
 	CASE(test_new_folders),
 	CASE(test_same_content_at_once),
@@ -304,5 +448,9 @@ static const struct CMUnitTest tests[] = {
 	CASE(test_replaced_at_once),
 	CASE(test_read_while_it_is_replaced),
 	CASE(test_two_processes),
+	CASE(test_same_content_settled),
+	CASE(test_other_content_settled),
+	CASE(test_many_settled),
+	CASE(test_full_folder),
 };
 const struct cases cases_many = { "many", tests, ARRAY_SIZE(tests) };

@@ -58,6 +58,10 @@ struct hand {
 	/* A person puts it, or a folder with all in it, into the trash. */
 	void (*throw_away)(void *remote, const char *path);
 	void (*rename)(void *remote, const char *path, const char *name);
+	/* N objects in a folder, "file.00000" and so on, all of one content of SIZE bytes. */
+	void (*put_many)(void *remote, const char *folder, size_t n, size_t size);
+	/* How often the remote was asked for something so far, by all. */
+	size_t (*count_requests)(void *remote);
 	/* Things that are no objects and that a listing must not show: symlinks, devices. */
 	bool (*put_oddities)(void *remote, const char *folder);
 

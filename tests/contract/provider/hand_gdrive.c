@@ -366,6 +366,21 @@ static void gdrive_rename(void *remote, const char *path, const char *name)
 	hand(remote, "rename", path, more);
 }
 
+static void gdrive_put_many(void *context, const char *folder, size_t n, size_t size)
+{
+	const struct remote *remote = context;
+	_cleanup_(freep) char *json = strf("{\"many\": [{\"path\": \"%s/%s\", \"files\": "
+					   "%zu, \"size\": %zu}]}",
+					   remote->top, folder, n, size);
+
+	tell("POST", "seed", json);
+}
+
+static size_t gdrive_count_requests(void *remote)
+{
+	return hand_number(remote, "count_requests", "", "", 0);
+}
+
 static bool gdrive_put_oddities(void *remote, const char *folder)
 {
 	hand(remote, "put_oddities", folder, "");
@@ -448,6 +463,8 @@ const struct hand hand_gdrive = {
 	.put_twin_folder = gdrive_put_twin_folder,
 	.throw_away = gdrive_throw_away,
 	.rename = gdrive_rename,
+	.put_many = gdrive_put_many,
+	.count_requests = gdrive_count_requests,
 	.put_oddities = gdrive_put_oddities,
 	.count_parts = gdrive_count_parts,
 	.drop_parts = gdrive_drop_parts,

@@ -1,0 +1,39 @@
+"""What Drive is asked, counted at the server: requests are what its quota is spent on."""
+
+import collections
+
+import harness
+from drive import drive  # noqa: F401
+
+
+def asked(drive, since=0):  # noqa: F811
+    """Requests by kind since event SINCE."""
+    return collections.Counter(event['kind'] for event in drive.server.journal.since(since))
+
+
+def test_a_thousand_small_files_are_little_more_than_a_thousand_requests(world, drive, studio):  # noqa: F811
+    rels = [f'shots/sh010/publish/v001/beauty.{frame}.exr' for frame in range(1001, 2001)]
+    for rel in rels:
+        studio.write(rel, size=100 << 10)
+    studio.publish(*rels)
+    studio.sync_once()
+    assert drive.files() == dict.fromkeys(rels, 100 << 10)
+    kinds = asked(drive)
+    assert kinds['files.create.multipart'] == 1000
+    assert sum(kinds.values()) <= 1050 + 4, kinds
+
+
+def test_a_folder_is_compared_by_its_listing(world, drive, studio):  # noqa: F811
+    """All of them there already, put by another program: nothing is sent, and each is recorded."""
+    n = 1500
+    drive.server.seed.many('Show/work/sim', files=n)
+    data = drive.server.seed.find('Show/work/sim/file.00000').content.read(0, 100)
+    rels = [f'sim/file.{number:05}' for number in range(n)]
+    for rel in rels:
+        harness.write_file(studio.root / rel, data)
+    world.import_docs(*[harness.make_document(rel, {'studio': harness.recorded(), 'gdrive': {}}, 100) for rel in rels])
+    studio.sync_once()
+    kinds = asked(drive)
+    assert not kinds['files.create.multipart']
+    assert sum(kinds.values()) <= 10, kinds
+    assert all('created_dt' in entry for doc in world.representations() for entry in doc['files'][0]['sites'])
