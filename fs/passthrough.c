@@ -59,6 +59,7 @@ void passthrough_init(struct passthrough *passthrough, bool is_wanted)
 	mutex_init(&passthrough->lock);
 	atomic_init(&passthrough->stage, PASSTHROUGH_OPEN);
 	atomic_init(&passthrough->init, 0);
+	atomic_init(&passthrough->is_told, false);
 	if (!is_wanted)
 		turn_off(passthrough, "switched off by nopassthrough");
 	else if (!has_capability())
@@ -72,8 +73,8 @@ void passthrough_done(struct passthrough *passthrough)
 
 bool passthrough_is_on(struct passthrough *passthrough)
 {
-	/* libfuse answered INIT by itself, and this is a later request */
-	if (HAS_API && atomic_load(&passthrough->stage) == PASSTHROUGH_ASKING)
+	/* this is a later request: the kernel has the answer to INIT, be its thread still on the way back */
+	if (atomic_load(&passthrough->stage) == PASSTHROUGH_ASKING)
 		passthrough_settle(passthrough);
 	return atomic_load(&passthrough->stage) == PASSTHROUGH_ON;
 }
@@ -124,7 +125,7 @@ static int try_one(struct passthrough *passthrough)
 void passthrough_settle(struct passthrough *passthrough)
 {
 	char reason[sizeof(passthrough->reason)];
-	int expected = PASSTHROUGH_ASKING, r = 0;
+	int expected = PASSTHROUGH_ASKING, r;
 
 	if (atomic_compare_exchange_strong(&passthrough->stage, &expected,
 					   PASSTHROUGH_ON)) {
@@ -133,7 +134,11 @@ void passthrough_settle(struct passthrough *passthrough)
 			 strerror(-r));
 		if (r < 0)
 			turn_off(passthrough, reason);
+	} else if (expected == PASSTHROUGH_ON) {
+		return; /* another thread is at it, or was */
 	}
+	if (atomic_exchange(&passthrough->is_told, true))
+		return;
 	if (passthrough_tell(passthrough, reason, sizeof(reason)))
 		log_info("local files: read and written by the kernel itself");
 	else

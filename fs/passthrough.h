@@ -24,6 +24,7 @@ struct passthrough {
 	struct fuse_session *session; /* NULL: not mounted yet */
 	atomic_int stage;             /* enum passthrough_stage */
 	atomic_uint_least64_t init;   /* number of the INIT that offers it, or 0 */
+	atomic_bool is_told;          /* in the log */
 	struct mutex lock;
 	char reason[192] GUARDED_BY(&lock); /* why not, or not for all; or "" */
 };
@@ -44,7 +45,7 @@ void passthrough_done(struct passthrough *passthrough);
 int passthrough_attach(struct passthrough *passthrough, struct fuse_session *session);
 /* In the session's init. */
 void passthrough_negotiate(struct passthrough *passthrough, struct fuse_conn_info *conn);
-/* The answer to INIT has gone: tries, and logs what is so. On any thread. */
+/* The answer to INIT has gone: tries, and logs what is so. On any thread, once or more. */
 void passthrough_settle(struct passthrough *passthrough);
 
 bool passthrough_is_on(struct passthrough *passthrough);
