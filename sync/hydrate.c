@@ -25,6 +25,7 @@ static void free_file(struct hydrate_file *file)
 	index_path_done(&file->facts);
 	rangemap_done(&file->present);
 	rangemap_done(&file->taken);
+	rangemap_done(&file->reserved);
 	free(file->id);
 	free(file->revision);
 	free(file->document_id);

@@ -1,6 +1,9 @@
 /*
- * Hydration, ranges: which one a work takes, how it is fetched into the staged file, and what a failure means. A range
- * counts only after the whole request ended well, since a provider may find at its end that the object changed.
+ * Hydration, ranges: which one a work takes, how it is fetched into the staged file, and what a failure means.
+ *
+ * The background asks for long ranges, since each request costs. Of such a range it takes a piece at a time, ahead of
+ * where it is, so that people get the others at once; where somebody else has the next piece, it ends there. Pieces
+ * count as they come: the file is verified when it is whole.
  */
 #include <errno.h>
 #include <string.h>
@@ -175,46 +178,140 @@ static void tell_no_room(struct hydrate_work *work, int r)
 /* ---- one range ---- */
 
 struct sink {
+	struct hydrate_work *work;
 	struct provider_call *call;
 	struct staging_writer *writer;
-	int64_t at, end;
+	int64_t counted; /* what is before it is present */
+	int64_t at;
+	int64_t claimed; /* end of what is taken */
+	int64_t end;     /* of the request */
 };
+
+/* What has come since the last time counts, and readers get it. */
+static int count_piece(struct sink *sink)
+{
+	struct hydrate_file *file = sink->work->file;
+	struct hydrator *hydrator = file->hydrator;
+	struct hydrate_todo todo = { 0 };
+	int r = staging_end(sink->writer);
+
+	if (r < 0)
+		return r;
+	mutex_lock(&hydrator->lock);
+	r = rangemap_add(&file->present, sink->counted, sink->at);
+	if (r == 0) {
+		file->n_busy = file->n_torn = 0;
+		hydrator->bytes_done += sink->at - sink->counted;
+		sink->counted = sink->at;
+		hydrate_answer_locked(hydrator, file, 0, &todo);
+	}
+	mutex_unlock(&hydrator->lock);
+	hydrate_settle(&todo);
+	return r;
+}
+
+static int begin_piece(struct sink *sink)
+{
+	struct hydrate_file *file = sink->work->file;
+	int r = count_piece(sink);
+
+	staging_writer_free(steal(sink->writer));
+	return r == 0 ? staging_begin(file->staging, sink->at, &sink->writer) : r;
+}
+
+/* Takes the next piece, as far as nobody else has it. */
+static int claim(struct sink *sink)
+{
+	struct hydrate_file *file = sink->work->file;
+	struct hydrator *hydrator = file->hydrator;
+	int64_t end = sink->claimed + hydrator->config->chunk_bytes;
+	struct range gap;
+	int r = 0;
+
+	mutex_lock(&hydrator->lock);
+	sink->work->span.start = sink->at;
+	if (rangemap_gap(&file->taken, sink->claimed, end < sink->end ? end : sink->end,
+			 &gap) &&
+	    gap.start == sink->claimed) {
+		r = rangemap_add(&file->taken, gap.start, gap.end);
+		if (r == 0)
+			r = rangemap_remove(&file->reserved, gap.start, gap.end);
+		if (r == 0)
+			sink->claimed = gap.end;
+	}
+	mutex_unlock(&hydrator->lock);
+	return r;
+}
 
 static int take_bytes(void *context, const void *data, size_t len, uint64_t offset)
 {
 	struct sink *sink = context;
+	int64_t chunk = sink->work->file->hydrator->config->chunk_bytes;
+	size_t part = len;
+	int r;
 
 	if (__atomic_load_n(&sink->call->cancel, __ATOMIC_RELAXED))
 		return -ECANCELED;
 	if ((int64_t)offset != sink->at || (int64_t)len > sink->end - sink->at)
 		return -EBADMSG;
-	sink->at += (int64_t)len;
-	return staging_write(sink->writer, data, len);
+	while (sink->claimed < sink->end &&
+	       sink->claimed - sink->at - (int64_t)len < chunk / 2) {
+		int64_t before = sink->claimed;
+
+		r = claim(sink);
+		if (r != 0)
+			return r;
+		if (sink->claimed == before)
+			break;
+	}
+	if ((int64_t)part > sink->claimed - sink->at)
+		part = (size_t)(sink->claimed - sink->at);
+	r = staging_write(sink->writer, data, part);
+	sink->at += (int64_t)part;
+	if (r == 0 && part < len)
+		return -EALREADY; /* the rest is another's */
+	if (r == 0 && sink->at - sink->counted >= chunk && sink->at < sink->end)
+		r = begin_piece(sink);
+	return r;
 }
 
+/* 0: all of GAP is here, or as far as *RET_END, from where on somebody else has it. */
 static int request(struct hydrate_work *work, struct range gap,
-		   struct provider_call *call)
+		   struct provider_call *call, int64_t *ret_end)
 {
-	_cleanup_(staging_writer_freep) struct staging_writer *writer = NULL;
 	struct hydrate_file *file = work->file;
 	struct provider *provider = file->hydrator->setup.provider;
 	struct provider_ref ref = hydrate_ref_of(file);
-	struct sink sink = { .call = call, .at = gap.start, .end = gap.end };
-	int r = staging_begin(file->staging, gap.start, &writer);
+	int64_t claimed = *ret_end;
+	struct sink sink = { .work = work,
+			     .call = call,
+			     .counted = gap.start,
+			     .at = gap.start,
+			     .claimed = claimed,
+			     .end = gap.end };
+	int r = staging_begin(file->staging, gap.start, &sink.writer);
 
 	if (r < 0)
 		return r;
-	sink.writer = writer;
-	if (!hydrate_begin_call(work, call))
-		return -ECANCELED;
-	r = provider->ops->fetch(provider, &ref, file->revision, (uint64_t)gap.start,
-				 (uint64_t)(gap.end - gap.start), take_bytes, &sink,
-				 call);
-	hydrate_end_call(work);
-	if (r == 0 && sink.at != gap.end)
-		return error_set(&call->error, PROVIDER_TORN,
-				 "the remote sent less than it was asked for");
-	return r == 0 ? staging_end(writer) : r;
+	call->max_age_ms = HYDRATE_SEEN_MS;
+	if (hydrate_begin_call(work, call)) {
+		r = provider->ops->fetch(
+			provider, &ref, file->revision, (uint64_t)gap.start,
+			(uint64_t)(gap.end - gap.start), take_bytes, &sink, call);
+		hydrate_end_call(work);
+	} else {
+		r = -ECANCELED;
+	}
+	if (r == -EALREADY && sink.at == sink.claimed)
+		r = 0;
+	else if (r == 0 && sink.at != gap.end)
+		r = error_set(&call->error, PROVIDER_TORN,
+			      "the remote sent less than it was asked for");
+	if (r == 0 && sink.at > sink.counted)
+		r = count_piece(&sink);
+	staging_writer_free(sink.writer);
+	*ret_end = sink.claimed;
+	return r;
 }
 
 /* Gives back what was taken of the range and is not here. */
@@ -230,25 +327,13 @@ static void untake_locked(struct hydrate_file *file, struct range range)
 	}
 }
 
-static int fetch_gap(struct hydrate_work *work, struct range gap)
+/* *RET_END: in, end of what is taken of GAP; out, the same when it has ended. */
+static int fetch_gap(struct hydrate_work *work, struct range gap, int64_t *ret_end)
 {
 	struct hydrate_file *file = work->file;
-	struct hydrator *hydrator = file->hydrator;
 	struct provider_call call = { 0 };
-	struct hydrate_todo todo = { 0 };
-	int r = request(work, gap, &call);
+	int r = request(work, gap, &call, ret_end);
 
-	if (r == 0) {
-		mutex_lock(&hydrator->lock);
-		r = rangemap_add(&file->present, gap.start, gap.end);
-		if (r == 0) {
-			file->n_busy = file->n_torn = 0;
-			hydrator->bytes_done += gap.end - gap.start;
-			hydrate_answer_locked(hydrator, file, 0, &todo);
-		}
-		mutex_unlock(&hydrator->lock);
-		hydrate_settle(&todo);
-	}
 	if (r == -ENOSPC || r == -EDQUOT)
 		tell_no_room(work, -ENOSPC);
 	else if (r != 0)
@@ -309,28 +394,80 @@ static bool find_wanted_locked(const struct hydrate_file *file,
 	return true;
 }
 
-static bool find_ahead_locked(const struct hydrate_file *file, struct range *ret)
+bool hydrate_is_coming_locked(struct hydrate_file *file, int64_t at) NO_THREAD_SAFETY
 {
-	return rangemap_gap(&file->taken, file->ahead.start, file->ahead.end, ret);
+	int64_t soon = 4 * file->hydrator->config->chunk_bytes;
+	const struct hydrate_work *work;
+
+	for (size_t i = 0; (work = hydrate_work_at(file, i)); i++) {
+		if (work->kind == HYDRATE_SLOT && work->has_range &&
+		    at >= work->span.start && at < work->span.end &&
+		    at - work->span.start < soon)
+			return true;
+	}
+	return false;
+}
+
+static bool find_ahead_locked(struct hydrate_file *file, struct range *ret)
+{
+	return rangemap_gap(&file->taken, file->ahead.start, file->ahead.end, ret) &&
+	       !hydrate_is_coming_locked(file, ret->start);
+}
+
+/* The first range from POS on that nobody has or will have. */
+static bool find_free_locked(const struct hydrate_file *file, int64_t pos,
+			     struct range *ret)
+{
+	struct range gap;
+
+	while (rangemap_gap(&file->taken, pos, file->size, &gap)) {
+		if (rangemap_gap(&file->reserved, gap.start, gap.end, ret))
+			return true;
+		pos = gap.end;
+	}
+	return false;
 }
 
 /* In order from where somebody read last, then from the start. */
 static bool find_rest_locked(struct hydrate_file *file, struct range *ret)
 {
 	int64_t chunk = file->hydrator->config->chunk_bytes;
+	int64_t most = (file->size / 8 + chunk - 1) / chunk * chunk;
 
 	if (!hydrate_has_background(file))
 		return false;
-	if (!rangemap_gap(&file->taken, file->next_pos, file->size, ret) &&
-	    !rangemap_gap(&file->taken, 0, file->size, ret))
+	if (!find_free_locked(file, file->next_pos, ret) &&
+	    !find_free_locked(file, 0, ret))
 		return false;
-	if (ret->end > ret->start + chunk)
-		ret->end = ret->start + chunk;
+	if (most < chunk)
+		most = chunk;
+	if (most > HYDRATE_SPAN_MAX && chunk < HYDRATE_SPAN_MAX)
+		most = HYDRATE_SPAN_MAX;
+	if (ret->end > ret->start + most)
+		ret->end = ret->start + most;
 	file->next_pos = ret->end;
 	return true;
 }
 
-static bool take_range(struct hydrate_work *work, struct range *ret)
+/* What a work takes at once of its range: a slot a piece, and the rest is reserved; others all of it. */
+static int hold_locked(struct hydrate_work *work, struct range range, int64_t *ret_end)
+{
+	struct hydrate_file *file = work->file;
+	int64_t end = range.start + file->hydrator->config->chunk_bytes;
+	int r = 0;
+
+	if (work->kind != HYDRATE_SLOT || end > range.end)
+		end = range.end;
+	if (end < range.end)
+		r = rangemap_add(&file->reserved, end, range.end);
+	if (r == 0)
+		r = rangemap_add(&file->taken, range.start, end);
+	work->span = range;
+	*ret_end = end;
+	return r;
+}
+
+static bool take_range(struct hydrate_work *work, struct range *ret, int64_t *ret_end)
 {
 	struct hydrate_file *file = work->file;
 	struct hydrator *hydrator = file->hydrator;
@@ -346,9 +483,40 @@ static bool take_range(struct hydrate_work *work, struct range *ret)
 		else if (clock_mono_ms() >= hydrator->calm_ms)
 			is_found = find_rest_locked(file, ret);
 	}
-	if (is_found && rangemap_add(&file->taken, ret->start, ret->end) < 0)
+	if (is_found && hold_locked(work, *ret, ret_end) < 0)
 		is_found = false;
 	work->has_range = is_found;
+	mutex_unlock(&hydrator->lock);
+	return is_found;
+}
+
+/* The next gap of RANGE that is ours; *END is how far it is taken, beyond that it is taken as it comes. */
+static bool find_gap(struct hydrate_work *work, struct range range, int64_t *end,
+		     struct range *ret)
+{
+	struct hydrate_file *file = work->file;
+	struct hydrator *hydrator = file->hydrator;
+	struct range more;
+	bool is_found;
+
+	mutex_lock(&hydrator->lock);
+	is_found = rangemap_gap(&file->present, range.start, *end, ret);
+	/* all of it that was taken is here, as far as it is up to us */
+	if (!is_found && *end < range.end) {
+		is_found = rangemap_gap(&file->taken, *end, range.end, ret) &&
+			   ret->start == *end;
+		if (is_found) {
+			struct range rest = *ret;
+
+			is_found = rangemap_remove(&file->reserved, rest.start,
+						   rest.end) == 0 &&
+				   hold_locked(work, rest, end) == 0;
+		}
+	} else if (is_found && ret->end == *end &&
+		   rangemap_gap(&file->taken, *end, range.end, &more) &&
+		   more.start == *end) {
+		ret->end = more.end;
+	}
 	mutex_unlock(&hydrator->lock);
 	return is_found;
 }
@@ -358,28 +526,25 @@ void hydrate_run_fetch(struct hydrate_work *work)
 	struct hydrate_file *file = work->file;
 	struct hydrator *hydrator = file->hydrator;
 	struct range range, gap;
-	bool is_missing = true;
+	int64_t end = 0;
 	int r;
 
-	if (!hydrate_prepare(work) || !take_range(work, &range))
+	if (!hydrate_prepare(work) || !take_range(work, &range, &end))
 		return;
 	r = use_kept(file, range);
 	if (r < 0)
 		hydrate_stop_file(file, r, "its staged file cannot be read");
-	for (int64_t at = range.start; r == 0; at = gap.end) {
-		mutex_lock(&hydrator->lock);
-		is_missing = rangemap_gap(&file->present, at, range.end, &gap);
-		mutex_unlock(&hydrator->lock);
-		if (!is_missing)
-			break;
+	while (r == 0 && find_gap(work, range, &end, &gap)) {
 		r = take_room(work, gap);
 		if (r < 0)
 			tell_no_room(work, r);
 		else
-			r = fetch_gap(work, gap);
+			r = fetch_gap(work, gap, &end);
 	}
 	mutex_lock(&hydrator->lock);
-	untake_locked(file, range);
+	untake_locked(file, (struct range){ range.start, end });
+	if (range.end > end)
+		rangemap_remove(&file->reserved, end, range.end);
 	mutex_unlock(&hydrator->lock);
 }
 

@@ -124,7 +124,8 @@ static void plan_slots_locked(struct hydrate_file *file,
 			      struct hydrate_todo *todo) NO_THREAD_SAFETY
 {
 	struct hydrator *hydrator = file->hydrator;
-	int64_t left = file->size - rangemap_total(&file->taken);
+	int64_t left = file->size - rangemap_total(&file->taken) -
+		       rangemap_total(&file->reserved);
 	int64_t chunk = hydrator->config->chunk_bytes;
 	enum pool_rank rank = file->is_wanted ? file->rank : POOL_PREFETCH;
 	int priority = file->is_wanted ? file->priority : HYDRATE_PRIORITY;
@@ -191,7 +192,8 @@ void hydrate_plan_locked(struct hydrate_file *file,
 	/* reading ahead leaves half of the readers to those who wait */
 	if (file->phase == HYDRATE_READY && file->n_handles &&
 	    hydrator->n_ahead < (hydrator->config->n_readers + 1) / 2 &&
-	    rangemap_gap(&file->taken, file->ahead.start, file->ahead.end, &gap))
+	    rangemap_gap(&file->taken, file->ahead.start, file->ahead.end, &gap) &&
+	    !hydrate_is_coming_locked(file, gap.start))
 		submit_locked(file, HYDRATE_AHEAD, 1, todo);
 	if (hydrate_has_background(file))
 		plan_slots_locked(file, todo);

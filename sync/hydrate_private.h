@@ -40,6 +40,11 @@
 #define HYDRATE_JUMPS 3         /* the same, by jumps into the body */
 #define HYDRATE_LINGER_MS 10000 /* a closed file is kept for the next open */
 #define HYDRATE_LINGER_MAX 256  /* as many */
+#define HYDRATE_SPAN_MAX \
+	(128LL           \
+	 << 20) /* of one request of the background: an eighth of the file, up to that */
+#define HYDRATE_SEEN_MS \
+	10000 /* what the remote said of an object that long ago will do between two ranges */
 #define HYDRATE_TORN_MAX 3
 #define HYDRATE_N_LISTED 64
 #define HYDRATE_LISTED_MS 60000 /* a listing is not repeated in the background before */
@@ -71,6 +76,7 @@ struct hydrate_work {
 	enum hydrate_kind kind;
 	bool is_busy;      /* queued or running; holds a reference of the file */
 	bool has_range;    /* it fetches one now: who wants another needs another work */
+	struct range span; /* of a slot: from where it is to where its request ends */
 	struct pool *pool; /* where; with the rank and priority asked for last */
 	enum pool_rank rank;
 	int priority;
@@ -111,6 +117,8 @@ struct hydrate_file {
 	int64_t next_pos;   /* where the slots go on */
 	struct range ahead; /* where a sequential reader will be */
 	struct rangemap present, taken;
+	struct rangemap
+		reserved; /* the rest of running requests: slots keep out, people may come before */
 
 	/* time, and lists that it is in */
 	int64_t wake_ms;  /* backoff: no request before */
@@ -186,6 +194,9 @@ struct hydrate_todo {
 	size_t n_works;
 	struct hydrate_read *answers; /* with their results */
 };
+
+/* A running request of the background will be at that byte soon. */
+bool hydrate_is_coming_locked(struct hydrate_file *file, int64_t at);
 
 /* ---- hydrate.c: files ---- */
 

@@ -70,6 +70,57 @@ bool absent_is_known(const struct errand *errand)
 	return is_known;
 }
 
+static uint64_t hash_of_revision(const char *id, const char *revision)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (const char *p = id; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+	hash = (hash ^ '/') * 0x100000001b3;
+	for (const char *p = revision; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+	return hash;
+}
+
+void seen_note(const struct errand *errand, const char *id, const char *revision,
+	       int64_t size)
+{
+	struct seen seen = { hash_of_revision(id, revision), size, clock_mono_ms() };
+	struct drive *drive = errand->drive;
+	size_t at;
+
+	mutex_lock(&drive->lock);
+	at = drive->next_seen % SEEN_KEPT;
+	for (size_t i = 0; i < SEEN_KEPT; i++) {
+		if (drive->seen[i].hash == seen.hash)
+			at = i;
+	}
+	drive->next_seen += at == drive->next_seen % SEEN_KEPT;
+	drive->seen[at] = seen;
+	mutex_unlock(&drive->lock);
+}
+
+bool seen_recall(const struct errand *errand, const char *id, const char *revision,
+		 int64_t *ret_size)
+{
+	uint64_t hash = hash_of_revision(id, revision);
+	int64_t since_ms = clock_mono_ms() - errand->call->max_age_ms;
+	struct drive *drive = errand->drive;
+	bool is_known = false;
+
+	if (!errand->call->max_age_ms)
+		return false;
+	mutex_lock(&drive->lock);
+	for (size_t i = 0; i < SEEN_KEPT && !is_known; i++) {
+		is_known =
+			drive->seen[i].hash == hash && drive->seen[i].seen_ms >= since_ms;
+		if (is_known)
+			*ret_size = drive->seen[i].size;
+	}
+	mutex_unlock(&drive->lock);
+	return is_known;
+}
+
 static bool is_claimed(const struct drive *drive, const char *key) REQUIRES(&drive->lock)
 {
 	for (const struct claim *claim = drive->claims; claim; claim = claim->next) {

@@ -10,12 +10,19 @@
 #include "providers/http.h"
 
 #define ABSENT_KEPT 64
+#define SEEN_KEPT 64
 #define CENSUSES_KEPT 16
 
 /* A name at which nothing was found. */
 struct absent {
 	uint64_t hash;
 	int64_t seen_ms;
+};
+
+/* An object that was found to be of that revision. */
+struct seen {
+	uint64_t hash; /* of id and revision */
+	int64_t size, seen_ms;
 };
 
 /* All of a site. */
@@ -36,6 +43,8 @@ struct drive {
 	size_t n_ids GUARDED_BY(&lock);
 	struct absent absent[ABSENT_KEPT] GUARDED_BY(&lock);
 	size_t next_absent GUARDED_BY(&lock);
+	struct seen seen[SEEN_KEPT] GUARDED_BY(&lock);
+	size_t next_seen GUARDED_BY(&lock);
 	struct claim *claims GUARDED_BY(&lock); /* names at which somebody works */
 	struct map trails GUARDED_BY(&lock);    /* folder id -> struct trail */
 	struct census *censuses[CENSUSES_KEPT] GUARDED_BY(&lock); /* census.h */
@@ -63,6 +72,13 @@ static inline bool errand_is_canceled(const struct errand *errand)
 /* Nothing is at the errand's path. For a moment a store need not ask the same again: two at once are noticed after. */
 void absent_note(const struct errand *errand);
 bool absent_is_known(const struct errand *errand);
+
+/* An object was looked at just now, and may be read. */
+void seen_note(const struct errand *errand, const char *id, const char *revision,
+	       int64_t size);
+/* It was that revision as lately as the call asks for; its size. */
+bool seen_recall(const struct errand *errand, const char *id, const char *revision,
+		 int64_t *ret_size);
 
 /* A claim on a name of the site, so that threads of this process do one after another what Drive would let them do
  * twice. Waits for whoever has it: 0, -ECANCELED, -ENOMEM. */

@@ -210,6 +210,8 @@ static int gdrive_stat(struct provider *base, const struct provider_ref *ref,
 	r = item_recall(&errand, ref->id, &is_known, &file);
 	if (r == 0 && !is_known)
 		r = item_find(&errand, ref->id, &file);
+	if (r == 0 && !is_known && file.can_download)
+		seen_note(&errand, file.id, file.revision, file.size);
 	if (r == 0)
 		return item_fill(&file, ret);
 	r = end(&errand, r);

@@ -37,3 +37,26 @@ def test_a_folder_is_compared_by_its_listing(world, drive, studio):  # noqa: F81
     assert not kinds['files.create.multipart']
     assert sum(kinds.values()) <= 10, kinds
     assert all('created_dt' in entry for doc in world.representations() for entry in doc['files'][0]['sites'])
+
+
+def test_a_large_file_is_few_requests_up_and_down(world, drive, studio):  # noqa: F811
+    """At most one for 64 MiB and one more, the login and the roots' names aside."""
+    rel, size = 'sim/cache.vdb', harness.LARGE
+    most = 1 + max(size >> 26, 12)
+    harness.write_large(studio.root / rel, size)
+    studio.publish(rel, name='vdb')
+    studio.sync_once()
+    kinds = asked(drive)
+    start = kinds['token'] + kinds['drives.list'] + kinds['changes.start'] + kinds['changes.list'] + 2
+    assert sum(kinds.values()) - start <= most, kinds
+    since = drive.server.journal.since(0)[-1]['n']
+    home = world.site('local_0')
+    home.mount()
+    with open(home.mnt / rel, 'rb') as file:
+        for index in range(size >> 20):
+            assert file.read(1 << 20) == harness.large_block(0, index)
+    home.wait_state(rel, 'local')
+    kinds = asked(drive, since)
+    print(kinds)
+    start = kinds['token'] + kinds['drives.list'] + kinds['changes.start'] + kinds['changes.list'] + 2
+    assert sum(kinds.values()) - start <= most, kinds
