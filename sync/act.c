@@ -431,7 +431,8 @@ static int rank_of(enum decide_action action)
 static void forget_failure(struct engine *engine, struct plan *plan,
 			   const struct assessment *assessment)
 {
-	if (!plan->is_failed || assessment->whole.action != ACT_NOTHING ||
+	if (!plan->is_failed || plan->is_of_reading ||
+	    assessment->whole.action != ACT_NOTHING ||
 	    assessment->whole.state == FILE_FAILED)
 		return;
 	plan_set_error(&engine->plans, plan, NULL, false);

@@ -14,6 +14,7 @@
 #include "sync/base/log.h"
 #include "sync/base/path.h"
 #include "sync/engine_private.h"
+#include "sync/survey.h"
 
 #define LISTED_WAIT_MS 5000
 
@@ -227,11 +228,14 @@ static void come_back_later(struct engine *engine, struct plan *plan)
 static void not_arrived(struct engine *engine, struct plan *plan, const struct mail *mail)
 {
 	const char *text = mail->text ? mail->text : error_text(NULL, mail->result);
+	bool is_on_demand;
 
 	if (mail->result == PROVIDER_GONE || mail->result == PROVIDER_CHANGED) {
 		put_object_state(engine, mail,
 				 mail->result == PROVIDER_GONE ? OBJECT_MISSING
 							       : OBJECT_DIFFERENT);
+		/* by whom, and when? */
+		news_suspect(engine, mail->root, mail->rel);
 		return;
 	}
 	come_back_later(engine, plan);
@@ -249,10 +253,12 @@ static void not_arrived(struct engine *engine, struct plan *plan, const struct m
 							    .state = FILE_FAILED,
 							    .text = text });
 	/* what a person's read met has no plan yet; explain has to know it all the same */
+	is_on_demand = !plan || plan->is_of_reading;
 	if (!plan)
 		plan = plans_get(&engine->plans, mail->root, mail->rel);
 	if (!plan)
 		return;
+	plan->is_of_reading = is_on_demand;
 	plan_set_error(&engine->plans, plan, text, true);
 	plan->is_patient = true;
 	/* no room here, or a lost root, is a fault of the site, not of the file (law 8) */
@@ -311,6 +317,38 @@ void arrive_completed(void *context, const struct hydrate_result *result)
 
 /* ---- sizes learnt by listing a folder ---- */
 
+/* A listing is no proof that something is wrong: that is looked at again. */
+static void judge_listed(struct engine *engine, int root, const char *rel,
+			 struct index_object *object)
+{
+	const struct provider_object listed = {
+		.id = object->id,
+		.revision = object->revision,
+		.size = object->size,
+		.digest = object->digest,
+	};
+	struct index_path path = { 0 };
+
+	if (index_find_path(engine->index, root, rel, &path) != 0)
+		return;
+	object->state = survey_judge(engine, &path, &listed);
+	if (object->state == OBJECT_DIFFERENT || object->state == OBJECT_MISSING ||
+	    path.object.state == OBJECT_MISSING ||
+	    path.object.state == OBJECT_DIFFERENT) {
+		object->state = path.object.state;
+		object->fate = path.object.fate;
+		object->at_ms = path.object.at_ms;
+		object->who = steal(path.object.who);
+		news_suspect(engine, root, rel);
+	} else if (path.truth.size < 0) {
+		object->state = OBJECT_UNKNOWN;
+		/* a truth record may come of it */
+		if (object->digest.has_sha256 || object->digest.has_md5)
+			news_suspect(engine, root, rel);
+	}
+	index_path_done(&path);
+}
+
 static void handle_listed(struct engine *engine, struct mail *mail)
 {
 	int r = index_begin(engine->index);
@@ -318,6 +356,8 @@ static void handle_listed(struct engine *engine, struct mail *mail)
 	for (size_t i = 0; r == 0 && i < mail->n_objects; i++) {
 		_cleanup_(freep) char *rel = path_join(mail->rel, mail->names[i]);
 
+		if (rel)
+			judge_listed(engine, mail->root, rel, &mail->objects[i]);
 		r = rel ? index_put_object(engine->index, mail->root, rel,
 					   &mail->objects[i], syncer_touched, engine)
 			: -ENOMEM;

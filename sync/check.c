@@ -147,6 +147,53 @@ static int put_truth(struct check *check, bool replace)
 	return r;
 }
 
+/* What is wrong with it, by whom and since when, as far as anybody knows or knew. */
+static int trace_object(struct check *check, struct index_object *object,
+			struct provider_trace *trace)
+{
+	const struct engine *engine = check->base.engine;
+	struct provider *provider = engine->provider;
+	struct provider_ref ref = ref_of(check);
+	const struct truth_remote *remote =
+		truth_find_remote(&check->truth, engine->config->remote_site);
+	int r;
+
+	if (!provider->ops->trace)
+		return 0;
+	r = provider->ops->trace(provider, &ref, remote ? remote->revision : NULL,
+				 &check->call.provider, trace);
+	if (r != 0)
+		return r;
+	object->fate = trace->fate;
+	object->who = trace->by;
+	object->at_ms = trace->when_ms;
+	return 0;
+}
+
+static int tell_object(struct check *check, struct index_object *object,
+		       struct mail *mail)
+{
+	_cleanup_(provider_trace_done) struct provider_trace trace = { 0 };
+	struct index_path known = { 0 };
+	int r = 0;
+
+	if (object->state == OBJECT_MISSING || object->state == OBJECT_DIFFERENT)
+		r = trace_object(check, object, &trace);
+	/* the feed told once when it was removed: nobody tells again */
+	if (r == 0 && object->fate && !object->at_ms &&
+	    index_find_path(check->base.engine->index, check->root, check->rel, &known) ==
+		    0 &&
+	    known.object.fate == object->fate) {
+		object->at_ms = known.object.at_ms;
+		if (!object->who)
+			object->who = known.object.who;
+	}
+	if (r == 0)
+		r = index_object_copy(object, &mail->object);
+	index_path_done(&known);
+	return r;
+}
+
 static int ask_object(struct check *check, struct mail *mail)
 {
 	struct engine *engine = check->base.engine;
@@ -159,7 +206,7 @@ static int ask_object(struct check *check, struct mail *mail)
 	object.seen_ms = clock_wall_ms();
 	if (r == PROVIDER_GONE) {
 		object.state = OBJECT_MISSING;
-		return index_object_copy(&object, &mail->object);
+		return tell_object(check, &object, mail);
 	}
 	if (r == 0 && check->is_accept) {
 		r = digest_object(check);
@@ -176,7 +223,7 @@ static int ask_object(struct check *check, struct mail *mail)
 	object.document_id = check->object.document_id;
 	object.size = check->object.size;
 	object.mtime_ns = check->object.mtime_ns;
-	return index_object_copy(&object, &mail->object);
+	return tell_object(check, &object, mail);
 }
 
 /* A question that could not be answered is asked again; one about the site stops the site. */
@@ -245,6 +292,42 @@ int check_object_start(struct engine *engine, const struct assessment *assessmen
 		       bool accept)
 {
 	return start(engine, assessment, accept, run_object);
+}
+
+int check_note_object(const struct provider_object *object, struct index_object *ret)
+{
+	const struct index_object now = {
+		.state = OBJECT_PRESENT,
+		.id = object->id,
+		.revision = object->revision,
+		.document_id = object->document_id,
+		.size = object->size,
+		.mtime_ns = object->mtime_ns,
+		.seen_ms = clock_wall_ms(),
+	};
+
+	return index_object_copy(&now, ret);
+}
+
+void check_forget_trouble(struct engine *engine, const struct mail *mail)
+{
+	struct index_path path = { 0 };
+	int r;
+
+	if (index_find_path(engine->index, mail->root, mail->rel, &path) != 0)
+		return;
+	if (path.object.state == OBJECT_MISSING ||
+	    path.object.state == OBJECT_DIFFERENT) {
+		r = index_begin(engine->index);
+		if (r == 0)
+			r = index_put_object(engine->index, mail->root, mail->rel,
+					     &mail->object, syncer_touched, engine);
+		if (r >= 0)
+			index_commit(engine->index);
+		else
+			index_rollback(engine->index);
+	}
+	index_path_done(&path);
 }
 
 /* ---- the disk file ---- */

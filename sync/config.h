@@ -40,7 +40,8 @@ struct config_timing {
 	int64_t retry_min_ms; /* first backoff after a transient fault: 1 s */
 	int64_t retry_max_ms; /* longest backoff: 5 min */
 	int64_t sweep_ms;     /* what is recorded here is looked at again: 10 min */
-	int64_t probe_ms;     /* a faulty site or root is probed this often: 10 s */
+	int64_t compare_ms; /* the remote as a whole is compared with the records: 24 h */
+	int64_t probe_ms;   /* a faulty site or root is probed this often: 10 s */
 };
 
 struct config {

@@ -494,6 +494,7 @@ void engine_free(struct engine *engine)
 	tally_done(&engine->tally);
 	lost_projects_done(&engine->lost_projects);
 	plans_done(&engine->plans);
+	news_done(&engine->news);
 	map_done(&engine->dirty, NULL);
 	map_done(&engine->missing, missing_free);
 	if (engine->state_fd >= 0)

@@ -148,6 +148,7 @@ struct engine_status {
 	char remote_error[256];
 	char lost_root[256]; /* why, "" = none is lost */
 	int64_t n_refused;
+	int64_t n_trouble; /* published files whose object at the remote is missing or different */
 };
 void engine_get_status(struct engine *engine, struct engine_status *ret);
 

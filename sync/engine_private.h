@@ -12,6 +12,7 @@
 #include "sync/events.h"
 #include "sync/lost_projects.h"
 #include "sync/mail.h"
+#include "sync/news.h"
 #include "sync/plan.h"
 #include "sync/store.h"
 #include "sync/tally.h"
@@ -60,6 +61,7 @@ struct engine {
 	bool is_probing;   /* a probe of the remote is under way */
 	bool has_probed;   /* its first answer came */
 	int n_busy_probes; /* in a row: the remote had trouble of the moment */
+	struct news news;  /* what others do at the remote */
 	int64_t n_pulls;   /* of this pass: more than 100 mean a lost root */
 	struct map
 		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
@@ -188,6 +190,10 @@ void upload_drop_unsettled(struct engine *engine);
 /* The object at the remote against the truth record; ACCEPT: it becomes the truth as it is. */
 int check_object_start(struct engine *engine, const struct assessment *assessment,
 		       bool accept);
+/* What was just stored there and verified. 0 or -ENOMEM. */
+int check_note_object(const struct provider_object *object, struct index_object *ret);
+/* What was missing or different there is right again: MAIL's object. Sync thread. */
+void check_forget_trouble(struct engine *engine, const struct mail *mail);
 /* The disk file's digest: against its stamp, or the truth record (learnt from the remote where none is). */
 int check_disk_start(struct engine *engine, const struct assessment *assessment);
 /* A whole disk file's stamp with KIND and DIGEST, if it still is ST. */

@@ -93,6 +93,27 @@ static void say_truth(const struct assessment *a, struct buf *ret)
 	buf_addc(ret, '\n');
 }
 
+/* Of one that is missing or different: what became of it, by whom, when. */
+static void say_object(struct engine *engine, const struct assessment *a, struct buf *ret)
+{
+	const struct index_object *object = &a->path.object;
+	const char *fate = provider_fate_name(object->fate);
+	char when[CLOCK_RFC3339_SIZE];
+
+	if (!a->path.n_records || !engine->provider)
+		return;
+	buf_addf(ret, "object at the remote: %s", object_words[object->state]);
+	if (fate)
+		buf_addf(ret, "; %s", fate);
+	if (fate && object->who)
+		buf_addf(ret, " by %s", object->who);
+	if (fate && object->at_ms) {
+		clock_format(object->at_ms, when);
+		buf_addf(ret, " at %s", when);
+	}
+	buf_addc(ret, '\n');
+}
+
 static void say_site(struct engine *engine, struct buf *ret)
 {
 	struct error lost = { 0 };
@@ -142,9 +163,7 @@ int engine_explain(struct engine *engine, int root, const char *rel, struct buf 
 	say_records(engine, &a, ret);
 	say_truth(&a, ret);
 	buf_addf(ret, "disk: %s\n", disk_words[a.disk]);
-	if (a.path.n_records && engine->provider)
-		buf_addf(ret, "object at the remote: %s\n",
-			 object_words[a.path.object.state]);
+	say_object(engine, &a, ret);
 	say_site(engine, ret);
 	say_next(&plan, has_plan, ret);
 	buf_addf(ret, "%s\n", a.whole.why);

@@ -325,6 +325,7 @@ static int find_object(void *context, const char *name, bool is_folder,
 		.document_id = copy(object->document_id, &has_failed),
 		.size = object->size,
 		.mtime_ns = object->mtime_ns,
+		.digest = object->digest,
 		.seen_ms = found->now_ms,
 	};
 	return has_failed ? -ENOMEM : 0;

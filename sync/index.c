@@ -10,7 +10,7 @@
 #include "sync/index_private.h"
 
 /* Part of the identity: another number empties the index. */
-#define INDEX_VERSION "1"
+#define INDEX_VERSION "2"
 #define BUSY_MS 10000
 #define CHECKPOINT_PAGES \
 	"4000" /* 16 MiB of log, so that loading does not sync all the time */
@@ -49,6 +49,8 @@ static const char *schema =
 	"	r_presence INTEGER NOT NULL, r_created INTEGER, r_failed INTEGER,"
 	"	r_id TEXT, r_error TEXT, r_tries INTEGER, r_priority INTEGER,"
 	"	r_paused INTEGER, r_progress REAL);"
+	"CREATE INDEX IF NOT EXISTS record_remote ON record(r_id)"
+	"	WHERE r_presence=2 AND r_id IS NOT NULL;"
 	"CREATE INDEX IF NOT EXISTS record_repre ON record(repre);"
 	"CREATE INDEX IF NOT EXISTS record_node ON record(node);"
 	/* ours + remote -, or ours - remote +: the one sum of 1 and 2 */
@@ -61,7 +63,9 @@ static const char *schema =
 	"CREATE TABLE IF NOT EXISTS object("
 	"	node INTEGER PRIMARY KEY, state INTEGER NOT NULL, ident TEXT,"
 	"	revision TEXT, document TEXT, size INTEGER NOT NULL,"
-	"	mtime INTEGER NOT NULL, seen INTEGER NOT NULL)";
+	"	mtime INTEGER NOT NULL, seen INTEGER NOT NULL,"
+	"	fate INTEGER NOT NULL, who TEXT, at INTEGER NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS object_trouble ON object(node) WHERE state>=2";
 
 static int get_fact(struct db *db, const char *name, char **ret)
 {
@@ -494,6 +498,28 @@ int index_set_token(struct index *index, const char *token)
 
 	if (r == 0)
 		r = index_end_own(index, is_own, set_fact(index->db, "token", token));
+	return index_judge(index, r);
+}
+
+int index_get_remote_fact(struct index *index, const char *name, char **ret)
+{
+	_cleanup_(freep) char *fact = strf("remote:%s", name);
+	DB_LOAN loan = { 0 };
+	int r = fact ? db_pool_take(index->readers, &loan) : -ENOMEM;
+
+	if (r == 0)
+		r = get_fact(loan.db, fact, ret);
+	return index_judge(index, r);
+}
+
+int index_set_remote_fact(struct index *index, const char *name, const char *value)
+{
+	_cleanup_(freep) char *fact = strf("remote:%s", name);
+	bool is_own;
+	int r = fact ? index_begin_own(index, &is_own) : -ENOMEM;
+
+	if (r == 0)
+		r = index_end_own(index, is_own, set_fact(index->db, fact, value));
 	return index_judge(index, r);
 }
 

@@ -16,6 +16,7 @@
 
 #include "sync/config.h"
 #include "sync/doc.h"
+#include "sync/provider.h"
 #include "sync/truth.h"
 
 struct index;
@@ -81,6 +82,11 @@ struct index_object {
 	char *id, *revision, *document_id;
 	int64_t size, mtime_ns; /* -1 unknown */
 	int64_t seen_ms;
+	/* of one that is missing or different, as far as the remote tells */
+	enum provider_fate fate;
+	char *who;            /* or NULL */
+	int64_t at_ms;        /* 0: not known */
+	struct digest digest; /* as listed just now: not kept */
 };
 
 /* Everything about a path: for decisions, explain, info. */
@@ -150,9 +156,15 @@ enum index_select {
 	SELECT_PENDING, /* some record wants a transfer: ours + remote -, or ours - remote + */
 	SELECT_LISTABLE, /* shown, and its true size is unknown */
 	SELECT_PROJECT,  /* named by that project */
+	SELECT_TROUBLE,  /* its object is missing or different */
 };
 int index_each(struct index *index, enum index_select select, const char *project,
 	       index_path_fn *fn, void *context);
+/* Paths with a record that says that the remote has the file under that id. */
+int index_each_of_remote_id(struct index *index, const char *id, index_path_fn *fn,
+			    void *context);
+/* The next folder, in the order of ids after *AFTER (0: the first), in which published files lie. INDEX_NONE. */
+int index_next_folder(struct index *index, int64_t *after, int *ret_root, char **ret_rel);
 /* Paths that a representation names. */
 int index_each_of_repre(struct index *index, const char *project, const char *repre,
 			index_path_fn *fn, void *context);
@@ -169,6 +181,7 @@ int index_find_repre(struct index *index, const char *repre, char **ret_project)
 struct index_counts {
 	int64_t files, folders, repres, projects;
 	int64_t shown, awaited, failed, refused;
+	int64_t trouble; /* files whose object is missing or different */
 };
 int index_count(struct index *index, struct index_counts *ret);
 /* Files and documents that take no part, with the reason; path is as in the document, "" where the whole
@@ -214,3 +227,6 @@ void index_set_complete(struct index *index);
 /* The store's feed token up to which the index is current; committed with the rows. */
 int index_get_token(struct index *index, char **ret); /* INDEX_NONE */
 int index_set_token(struct index *index, const char *token);
+/* Small facts about the remote ("changes", "compared"), committed with the rows and gone with them. INDEX_NONE. */
+int index_get_remote_fact(struct index *index, const char *name, char **ret);
+int index_set_remote_fact(struct index *index, const char *name, const char *value);

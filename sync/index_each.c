@@ -120,6 +120,10 @@ static const char *select_sql(enum index_select select)
 	case SELECT_LISTABLE:
 		return "SELECT id FROM node INDEXED BY node_unsized WHERE id>?"
 		       " AND shown<>0 AND size<0 AND children=0 ORDER BY id LIMIT ?";
+	case SELECT_TROUBLE:
+		return "SELECT o.node FROM object o INDEXED BY object_trouble"
+		       " JOIN node n ON n.id=o.node WHERE o.node>? AND o.state>=2"
+		       " AND n.records>0 AND n.children=0 ORDER BY o.node LIMIT ?";
 	case SELECT_PROJECT:
 		return "SELECT DISTINCT r.node FROM record r JOIN repre p ON p.id=r.repre"
 		       " JOIN node n ON n.id=r.node WHERE r.node>? AND n.children=0"
@@ -206,6 +210,86 @@ int index_each_of_repre(struct index *index, const char *project, const char *re
 			r = fn(context, root, rel);
 		else if (r == INDEX_NONE)
 			r = 0;
+	}
+	return index_judge(index, r);
+}
+
+static int read_ids(struct db *db, const char *id, int64_t **ret, size_t *ret_n)
+{
+	DB_ROWS *stmt = NULL;
+	int r = db_query(db, &stmt,
+			 "SELECT DISTINCT r.node FROM record r INDEXED BY record_remote"
+			 " WHERE r.r_presence=2 AND r.r_id=? AND r.node IS NOT NULL",
+			 "s", id);
+
+	while (r == 0 && (r = db_step(stmt)) > 0) {
+		int64_t *grown = reallocarray(*ret, *ret_n + 1, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		*ret = grown;
+		grown[(*ret_n)++] = db_int(stmt, 0);
+		r = 0;
+	}
+	return r;
+}
+
+int index_each_of_remote_id(struct index *index, const char *id, index_path_fn *fn,
+			    void *context)
+{
+	_cleanup_(freep) int64_t *nodes = NULL;
+	size_t n = 0;
+	DB_LOAN loan = { 0 };
+	int r = db_pool_take_snapshot(index->readers, &loan);
+	_cleanup_(paths_done) struct paths paths = { .db = loan.db };
+
+	if (r == 0)
+		r = read_ids(loan.db, id, &nodes, &n);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		_cleanup_(freep) char *rel = NULL;
+		int root;
+
+		r = read_path(&paths, nodes[i], &root, &rel);
+		if (r == 0)
+			r = fn(context, root, rel);
+		else if (r == INDEX_NONE)
+			r = 0;
+	}
+	return index_judge(index, r);
+}
+
+static int read_next_folder(struct db *db, int64_t after, int64_t *ret)
+{
+	DB_ROWS *stmt = NULL;
+	int r = db_query(db, &stmt,
+			 "SELECT parent FROM node WHERE parent>? AND records>0"
+			 " AND children=0 ORDER BY parent LIMIT 1",
+			 "i", after);
+
+	if (r == 0)
+		r = db_step(stmt);
+	if (r <= 0)
+		return r < 0 ? r : INDEX_NONE;
+	*ret = db_int(stmt, 0);
+	return 0;
+}
+
+int index_next_folder(struct index *index, int64_t *after, int *ret_root, char **ret_rel)
+{
+	DB_LOAN loan = { 0 };
+	int r = db_pool_take_snapshot(index->readers, &loan);
+
+	while (r == 0) {
+		_cleanup_(paths_done) struct paths paths = { .db = loan.db };
+
+		r = read_next_folder(loan.db, *after, after);
+		if (r == 0)
+			r = read_folder(&paths, *after);
+		if (r == 0) {
+			*ret_root = paths.root;
+			*ret_rel = steal(paths.folder);
+			break;
+		}
 	}
 	return index_judge(index, r);
 }
@@ -406,6 +490,12 @@ int index_count(struct index *index, struct index_counts *ret)
 			  &counts.projects);
 	if (r == 0)
 		r = count_refused(loan.db, &counts.refused);
+	if (r == 0)
+		r = count(loan.db,
+			  "SELECT count(*) FROM object o INDEXED BY object_trouble"
+			  " JOIN node n ON n.id=o.node WHERE o.state>=2"
+			  " AND n.records>0 AND n.children=0",
+			  &counts.trouble);
 	if (r == 0)
 		*ret = counts;
 	return index_judge(index, r);

@@ -35,6 +35,7 @@ void index_path_done(struct index_path *path)
 	free(path->object.id);
 	free(path->object.revision);
 	free(path->object.document_id);
+	free(path->object.who);
 	*path = (struct index_path){ 0 };
 }
 
@@ -136,8 +137,8 @@ static int read_object(struct db *db, int64_t node, struct index_object *ret)
 {
 	DB_ROWS *stmt = NULL;
 	int r = db_query(db, &stmt,
-			 "SELECT state, ident, revision, document, size, mtime, seen"
-			 " FROM object WHERE node=?",
+			 "SELECT state, ident, revision, document, size, mtime, seen,"
+			 " fate, who, at FROM object WHERE node=?",
 			 "i", node);
 
 	if (r == 0)
@@ -152,6 +153,9 @@ static int read_object(struct db *db, int64_t node, struct index_object *ret)
 	ret->size = db_int(stmt, 4);
 	ret->mtime_ns = db_int(stmt, 5);
 	ret->seen_ms = db_int(stmt, 6);
+	ret->fate = (enum provider_fate)db_int(stmt, 7);
+	ret->who = column_text(stmt, 8, &r);
+	ret->at_ms = db_int(stmt, 9);
 	return r;
 }
 

@@ -125,8 +125,8 @@ static int is_same_object(struct index *index, int64_t node,
 {
 	DB_ROWS *stmt = NULL;
 	int r = db_query(index->db, &stmt,
-			 "SELECT state, ident, revision, document, size, mtime"
-			 " FROM object WHERE node=?",
+			 "SELECT state, ident, revision, document, size, mtime, fate,"
+			 " who, at FROM object WHERE node=?",
 			 "i", node);
 
 	if (r == 0)
@@ -137,7 +137,10 @@ static int is_same_object(struct index *index, int64_t node,
 	       is_same_text(db_text(stmt, 1), object->id) &&
 	       is_same_text(db_text(stmt, 2), object->revision) &&
 	       is_same_text(db_text(stmt, 3), object->document_id) &&
-	       db_int(stmt, 4) == object->size && db_int(stmt, 5) == object->mtime_ns;
+	       db_int(stmt, 4) == object->size && db_int(stmt, 5) == object->mtime_ns &&
+	       db_int(stmt, 6) == (int64_t)object->fate &&
+	       is_same_text(db_text(stmt, 7), object->who) &&
+	       db_int(stmt, 8) == object->at_ms;
 }
 
 /* When it was seen is always noted; a node that was only seen again is not told of. */
@@ -156,10 +159,11 @@ int index_put_object(struct index *index, int root, const char *rel,
 		return index_judge(index, is_same);
 	index->has_written = true;
 	r = db_run(index->db,
-		   "INSERT OR REPLACE INTO object VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-		   "iisssiii", node->id, (int64_t)object->state, object->id,
+		   "INSERT OR REPLACE INTO object VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		   " ?)",
+		   "iisssiiiisi", node->id, (int64_t)object->state, object->id,
 		   object->revision, object->document_id, object->size, object->mtime_ns,
-		   object->seen_ms);
+		   object->seen_ms, (int64_t)object->fate, object->who, object->at_ms);
 	if (r == 0 && !is_same)
 		r = work_add_node(index, node, true);
 	return index_judge(index, r < 0 ? r : work_settle(index, fn, context));

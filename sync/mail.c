@@ -27,6 +27,7 @@ void index_object_done(struct index_object *object)
 	free(object->id);
 	free(object->revision);
 	free(object->document_id);
+	free(object->who);
 	*object = (struct index_object){ 0 };
 }
 
@@ -45,11 +46,15 @@ int index_object_copy(const struct index_object *object, struct index_object *re
 		.size = object->size,
 		.mtime_ns = object->mtime_ns,
 		.seen_ms = object->seen_ms,
+		.fate = object->fate,
+		.at_ms = object->at_ms,
+		.digest = object->digest,
 	};
 
 	if (copy_string(object->id, &copy.id) < 0 ||
 	    copy_string(object->revision, &copy.revision) < 0 ||
-	    copy_string(object->document_id, &copy.document_id) < 0) {
+	    copy_string(object->document_id, &copy.document_id) < 0 ||
+	    copy_string(object->who, &copy.who) < 0) {
 		index_object_done(&copy);
 		return -ENOMEM;
 	}
@@ -68,6 +73,8 @@ void mail_free(struct mail *mail)
 	free(mail->names);
 	free(mail->objects);
 	index_object_done(&mail->object);
+	if (mail->data)
+		mail->free_data(mail->data);
 	free(mail->rel);
 	free(mail->text);
 	free(mail);

@@ -30,6 +30,8 @@ struct mail {
 	struct digest digest;
 	struct stat st;
 	int64_t again_ms; /* not before: as the remote asked; 0: it did not */
+	void *data;       /* whatever else, ended by FREE_DATA */
+	void (*free_data)(void *data);
 };
 
 /* REL may be NULL. NULL on -ENOMEM. */

@@ -28,9 +28,10 @@ struct plan {
 	int64_t since_ms;   /* monotonic */
 	int64_t due_ms;     /* monotonic; INT64_MAX: only on events */
 	int n_faults;       /* transient faults in a row: backoff */
-	bool is_failed;  /* failed in this run for good: shown until something changes */
-	bool is_leased;  /* an upload lease is held */
-	bool is_forced;  /* retry by a person: sends what differs */
+	bool is_failed; /* failed in this run for good: shown until something changes */
+	bool is_of_reading; /* ... a person's read: nothing else may ever be asked of it */
+	bool is_leased;     /* an upload lease is held */
+	bool is_forced;     /* retry by a person: sends what differs */
 	bool is_pull;    /* our entry waits to be pulled (counted against a lost root) */
 	bool is_patient; /* waits for another hand: sync --once does not wait with it */
 	bool is_dirty;   /* touched while a job ran: decide again after it */

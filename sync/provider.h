@@ -119,6 +119,7 @@ struct provider_change {
 	const char *id;
 	const char *root, *path; /* where it lies, or lay last; NULL: not known */
 	bool is_folder;          /* ... and everything below may be concerned */
+	const struct provider_object *object; /* that lies there now; NULL: none */
 	struct provider_trace trace;
 };
 typedef int provider_change_fn(void *context, const struct provider_change *change);

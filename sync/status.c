@@ -84,6 +84,7 @@ void engine_get_status(struct engine *engine, struct engine_status *ret)
 	index_count(engine->index, &counts);
 	tally_count(&engine->tally, counts.files, counts.shown, ret->n_state);
 	ret->n_refused = counts.refused;
+	ret->n_trouble = counts.trouble;
 	journal_stamp_bytes(engine->journal, STAMP_COPY, &ret->cache_bytes);
 	ret->cache_unsynced = ret->upload.bytes;
 	journal_outbox_count(engine->journal, &ret->outbox_waiting, &ret->outbox_parked);

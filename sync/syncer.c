@@ -71,7 +71,8 @@ void syncer_decide(struct engine *engine, int root, const char *rel)
 		/* another situation: its age starts anew, a failure of before is over */
 		plan->since_ms = now;
 		plan->n_faults = 0;
-		plan_set_error(&engine->plans, plan, NULL, false);
+		if (plan->signature)
+			plan_set_error(&engine->plans, plan, NULL, false);
 		assessment_done(&assessment);
 		if (assess(&setup, root, rel, 0, &assessment) < 0)
 			return;
@@ -314,7 +315,8 @@ static bool is_nothing_left(struct engine *engine)
 	       waiting == 0 &&
 	       totals.n_download + totals.n_upload + totals.n_check + totals.n_waiting ==
 		       0 &&
-	       (engine->has_probed || !engine->provider) && !map_size(&engine->dirty);
+	       (engine->has_probed || !engine->provider) && news_is_settled(engine) &&
+	       !map_size(&engine->dirty);
 }
 
 static void note_idle(struct engine *engine)
@@ -340,6 +342,8 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 		until = engine->next_sweep_ms;
 	if (next_due_ms < until)
 		until = next_due_ms;
+	if (news_next_ms(engine) < until)
+		until = news_next_ms(engine);
 	if ((engine_has_fault(engine, &fault) || !engine->has_probed) &&
 	    engine->provider && !engine->is_probing && fault.next_probe_ms < until)
 		until = fault.next_probe_ms;
@@ -377,6 +381,7 @@ static void round_of(struct engine *engine)
 	    (!engine->is_swept || clock_mono_ms() >= engine->next_sweep_ms))
 		sweep(engine);
 	probe_due(engine);
+	news_due(engine);
 	next_due = plans_take_due(&engine->plans, clock_mono_ms(), decide_due, engine);
 	serve_store(engine, 0);
 	syncer_decide_dirty(engine);

@@ -456,6 +456,7 @@ static void handle_uploaded(struct engine *engine, struct mail *mail)
 	}
 	plan_set_error(&engine->plans, plan, NULL, false);
 	plan->n_faults = 0;
+	check_forget_trouble(engine, mail);
 	events_emit(&engine->events, (struct engine_event){ .root = mail->root,
 							    .rel = mail->rel,
 							    .what = "recorded",
@@ -471,6 +472,8 @@ static void end(struct upload *upload, struct mail *mail, const struct error *er
 
 	if (mail->result == 0)
 		mail->result = finish(upload);
+	if (mail->result == 0)
+		mail->result = check_note_object(&upload->object, &mail->object);
 	mail->again_ms = upload->call.provider.retry_after_ms;
 	mail->text = strdup(error_text(error, mail->result));
 	upload->mail = NULL;

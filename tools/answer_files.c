@@ -51,6 +51,8 @@ static int send_explanation(void *context, int root, const char *rel)
 
 		if (line)
 			json_append(lines, json_text_value(line));
+		if (line && strncmp(line, "object at the remote:", 21) == 0)
+			answer_add_holders(answer, root, rel, lines);
 		p += strcspn(p, "\n");
 		p += *p == '\n';
 	}

@@ -131,6 +131,7 @@ void answer_status(struct answer *answer)
 	if (answer->request->n_paths)
 		memcpy(status.n_state, count.n_state, sizeof(count.n_state));
 	json = status_json(answer, &status);
+	answer_set_trouble(answer, json, status.n_trouble);
 	if (answer->request->n_paths)
 		json_set_int(json, "bytes", count.bytes);
 	answer_end(answer, json, r, &error);

@@ -81,7 +81,8 @@ void answers_answer(void *context, const struct control_request *request,
 		{ "info", answer_info },       { "ls", answer_ls },
 		{ "restore", answer_restore }, { "retry", answer_retry },
 		{ "scan", answer_scan },       { "status", answer_status },
-		{ "version", answer_version }, { "watch", answer_watch },
+		{ "verify", answer_verify },   { "version", answer_version },
+		{ "watch", answer_watch },
 	};
 	struct answers *answers = context;
 	struct answer answer = { .answers = answers,

@@ -20,6 +20,7 @@ void answer_explain(struct answer *answer);
 void answer_retry(struct answer *answer);
 void answer_restore(struct answer *answer);
 void answer_scan(struct answer *answer);
+void answer_verify(struct answer *answer);
 void answer_watch(struct answer *answer);
 void answer_drain(struct answer *answer);
 
@@ -30,6 +31,11 @@ int answer_each(struct answer *answer, where_fn *fn, void *context, struct error
  * empty), else failed. JSON is taken. */
 void answer_end(struct answer *answer, struct json *json, int r,
 		const struct error *error);
+/* Sets "changed_at_remote": how many files are missing or different there (N), and what became of the first of them. */
+void answer_set_trouble(struct answer *answer, struct json *json, int64_t n);
+/* Adds a line to an explanation: which sites hold a file that is missing or different at the remote. */
+void answer_add_holders(struct answer *answer, int root, const char *rel,
+			struct json *lines);
 /* Some file lies or is published at or below that. */
 bool answer_is_known(const struct answer *answer, int root, const char *rel);
 /* Sets "path", as a person would open it. */

@@ -56,6 +56,10 @@ static int take_request(const struct json *json, struct control_request *request
 	request->is_accepting = json_get_bool(json, "accept");
 	request->is_failed = json_get_bool(json, "failed");
 	request->is_awaited = json_get_bool(json, "awaited");
+	request->is_remote = json_get_bool(json, "remote");
+	request->is_orphans = json_get_bool(json, "orphans");
+	request->is_fix = json_get_bool(json, "fix");
+	request->is_dry = json_get_bool(json, "dry_run");
 	return 0;
 }
 
@@ -105,6 +109,10 @@ int control_request_format(const struct control_request *request, struct buf *re
 	json_set_bool(json, "accept", request->is_accepting);
 	json_set_bool(json, "failed", request->is_failed);
 	json_set_bool(json, "awaited", request->is_awaited);
+	json_set_bool(json, "remote", request->is_remote);
+	json_set_bool(json, "orphans", request->is_orphans);
+	json_set_bool(json, "fix", request->is_fix);
+	json_set_bool(json, "dry_run", request->is_dry);
 	line = json_line(json);
 	if (!line)
 		return -ENOMEM;

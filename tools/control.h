@@ -11,17 +11,18 @@
  *     the next request on the same connection, or close; closing in between cancels a watch
  *
  * A request is an object on one line of at most CONTROL_LINE_MAX bytes:
- *   verb     "status", "ls", "info", "explain", "retry", "restore", "scan", "watch", "drain", "version"
+ *   verb     "status", "ls", "info", "explain", "retry", "restore", "scan", "verify", "watch", "drain",
+ *            "version"
  *   paths    list of PATH arguments (tools/pathspec.h), absolute where they are paths
  *   frames   as --frames
- *   accept, failed, awaited   true or missing: the verb's options of that name
+ *   accept, failed, awaited, remote, orphans, fix, dry_run   true or missing: the verb's options of that name
  * Anything else in it is ignored. The exit code is that of the command; where it is not 0, "error" says why in
  * one line. Names are bytes: decode with Python's errors="surrogateescape". A connection that says nothing for
  * half a minute is closed.
  *
- * Lines before the last: ls one {"path", "state", "size"} per file, info and explain one object per file, watch one per
- * event (the first is "watching": from then on nothing is missed), drain now and then what is left. All else is in
- * the last line.
+ * Lines before the last: ls one {"path", "state", "size"} per file, info and explain one object per file, verify one
+ * per finding, watch one per event (the first is "watching": from then on nothing is missed), drain now and then what is
+ * left. All else is in the last line.
  *
  *   import json, socket
  *   s = socket.socket(socket.AF_UNIX); s.connect(path); f = s.makefile("rw", errors="surrogateescape")
@@ -47,6 +48,7 @@ struct control_request {
 	size_t n_paths;
 	char *frames; /* or NULL */
 	bool is_accepting, is_failed, is_awaited;
+	bool is_remote, is_orphans, is_fix, is_dry; /* verify */
 };
 
 /* One line without its newline. -EBADMSG with the reason. Fuzzed. */

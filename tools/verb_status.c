@@ -5,6 +5,8 @@
 #include "tools/output.h"
 #include "tools/verbs.h"
 
+#define CHANGES_SHOWN 10
+
 static const char *text_of(const struct json *object, const char *key)
 {
 	const char *text = json_get_text(object, key);
@@ -102,6 +104,46 @@ static void print_cache(const struct cli *cli, const struct json *cache)
 	printf("\n");
 }
 
+/* What others did there, and where the files still are. */
+static void print_change(const struct json *item)
+{
+	_cleanup_(buf_done) struct buf line = { 0 };
+	const struct json *sites = json_get(item, "sites");
+	const char *change = text_of(item, "change");
+
+	output_name(&line, text_of(item, "path"));
+	buf_addf(&line, ": %s", change[0] ? change : text_of(item, "object"));
+	if (json_get_text(item, "by")) {
+		buf_adds(&line, " by ");
+		output_name(&line, text_of(item, "by"));
+	}
+	if (json_get_text(item, "at"))
+		buf_addf(&line, " at %s", text_of(item, "at"));
+	buf_adds(&line, json_first(sites) ? "; still at " : "; at no other site");
+	for (const struct json *p = json_first(sites); p; p = json_next(p)) {
+		buf_adds(&line, p == json_first(sites) ? "" : ", ");
+		output_name(&line, json_as_text(p));
+	}
+	printf("          %s\n", buf_str(&line));
+}
+
+static void print_changes(const struct json *changed)
+{
+	const struct json *item = json_first(json_get(changed, "named"));
+	int64_t n = json_get_int(changed, "files", 0);
+	int left = CHANGES_SHOWN;
+
+	if (!n)
+		return;
+	printf("%-9s %lld %s missing or different at the remote:\n", "changed",
+	       (long long)n, n == 1 ? "file is" : "files are");
+	for (; item && left; item = json_next(item), left--)
+		print_change(item);
+	if (n > CHANGES_SHOWN)
+		printf("          ... and %lld more: `sitefs verify --remote` lists them\n",
+		       (long long)(n - CHANGES_SHOWN));
+}
+
 static void print_status(const struct cli *cli, const struct json *json)
 {
 	char count[OUTPUT_SIZE];
@@ -130,6 +172,7 @@ static void print_status(const struct cli *cli, const struct json *json)
 	if (refused)
 		printf("%-9s %lld files or documents take no part: see the log\n",
 		       "refused", (long long)refused);
+	print_changes(json_get(json, "changed_at_remote"));
 	if (lost)
 		printf("%-9s %s\n", "lost root", lost);
 }

@@ -23,6 +23,7 @@ extern const struct verb verb_retry;
 extern const struct verb verb_scan;
 extern const struct verb verb_status;
 extern const struct verb verb_umount;
+extern const struct verb verb_verify;
 extern const struct verb verb_version;
 extern const struct verb verb_watch;
 

@@ -10,6 +10,7 @@
 
 #include "providers/gdrive/api.h"
 #include "providers/gdrive/census.h"
+#include "providers/gdrive/item.h"
 #include "providers/gdrive/trail.h"
 #include "providers/gdrive/wire.h"
 #include "sync/base/path.h"
@@ -132,6 +133,23 @@ static int place_of(const struct errand *errand, const struct wire_file *file,
 	return *ret_path ? 0 : -ENOMEM;
 }
 
+static int follow_file(struct follower *follower, const struct wire_change *change,
+		       struct provider_change *news, const struct anchor *root,
+		       const char *path)
+{
+	struct provider_object object = { 0 };
+	int r = 0;
+
+	if (path && !change->file.is_trashed && wire_is_object(&change->file)) {
+		r = item_fill(&change->file, &object);
+		news->object = &object;
+	}
+	if (r == 0)
+		r = tell(follower, news, path ? root : NULL, path);
+	provider_object_done(&object);
+	return r;
+}
+
 /* A folder is told of where it lay as well. */
 static int follow_change(struct follower *follower, const struct wire_change *change)
 {
@@ -151,7 +169,7 @@ static int follow_change(struct follower *follower, const struct wire_change *ch
 	if (r != 0 && r != PROVIDER_GONE)
 		return r;
 	if (!news.is_folder)
-		return tell(follower, &news, path ? root : NULL, path);
+		return follow_file(follower, change, &news, root, path);
 	trail_forget(drive);
 	if (old && (!path || old_root != root || strcmp(old, path) != 0)) {
 		struct provider_change gone = news;

@@ -1,0 +1,496 @@
+/* What others do at the remote. */
+#include "sync/news.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sync/base/clock.h"
+#include "sync/base/log.h"
+#include "sync/base/path.h"
+#include "sync/news_private.h"
+
+#define LOOK_AT_ONCE 32
+#define AN_HOUR ((int64_t)3600000)
+#define TOKEN "changes"
+#define COMPARED "compared"
+
+static void suspect_free(void *data)
+{
+	struct suspect *suspect = data;
+
+	free(suspect->rel);
+	free(suspect->by);
+	free(suspect);
+}
+
+void news_done(struct news *news)
+{
+	map_done(&news->suspects, suspect_free);
+	map_done(&news->folders, NULL);
+	free(news->token);
+}
+
+/* ---- what is to be looked at ---- */
+
+static struct suspect *suspect_get(struct engine *engine, int root, const char *rel)
+{
+	_cleanup_(freep) char *key = strf("%d:%s", root, rel);
+	struct suspect *suspect = key ? map_get(&engine->news.suspects, key) : NULL;
+
+	if (suspect || !key)
+		return suspect;
+	suspect = calloc(1, sizeof(*suspect));
+	if (!suspect)
+		return NULL;
+	suspect->root = root;
+	suspect->rel = strdup(rel);
+	if (!suspect->rel || map_put(&engine->news.suspects, key, suspect, NULL) < 0) {
+		suspect_free(suspect);
+		return NULL;
+	}
+	return suspect;
+}
+
+struct suspect *news_add(struct engine *engine, int root, const char *rel,
+			 int64_t delay_ms)
+{
+	struct suspect *suspect = suspect_get(engine, root, rel);
+
+	if (suspect)
+		suspect->due_ms = clock_mono_ms() + delay_ms;
+	return suspect;
+}
+
+void news_suspect(struct engine *engine, int root, const char *rel)
+{
+	if (!engine_is_passive(engine))
+		news_add(engine, root, rel, 0);
+}
+
+/* ---- the feed's answer ---- */
+
+/* Folders below that hold published files are compared. */
+static int add_folder(void *context, const char *name, const struct index_node *node);
+
+struct walk {
+	struct engine *engine;
+	int root;
+	const char *rel;
+	int n_files;
+};
+
+static void add_folders(struct engine *engine, int root, const char *rel)
+{
+	_cleanup_(freep) char *key = strf("%d:%s", root, rel);
+	struct walk walk = { .engine = engine, .root = root, .rel = rel };
+
+	if (index_list(engine->index, root, rel, NULL, true, add_folder, &walk) == 0 &&
+	    walk.n_files && key)
+		map_put(&engine->news.folders, key, engine, NULL);
+}
+
+static int add_folder(void *context, const char *name, const struct index_node *node)
+{
+	struct walk *walk = context;
+	_cleanup_(freep) char *rel = NULL;
+
+	walk->n_files += !node->is_folder;
+	if (!node->is_folder)
+		return 0;
+	rel = path_join(walk->rel, name);
+	if (!rel)
+		return -ENOMEM;
+	add_folders(walk->engine, walk->root, rel);
+	return 0;
+}
+
+static void compare_soon(struct engine *engine, int64_t delay_ms)
+{
+	int64_t ms = clock_mono_ms() + delay_ms;
+
+	if (ms < engine->news.next_compare_ms)
+		engine->news.next_compare_ms = ms;
+}
+
+struct meaning {
+	struct engine *engine;
+	const struct change *change;
+	int n_paths;
+};
+
+/* The change names an object that is right, as far as we know: our own work, or another site's. */
+static bool is_right(const struct meaning *meaning, const struct index_path *path)
+{
+	const struct change *change = meaning->change;
+	const char *id = survey_known_id(meaning->engine, path);
+
+	return change->has_object && path->truth.size >= 0 &&
+	       (!id || strcmp(id, change->id) == 0) &&
+	       path->object.state != OBJECT_MISSING &&
+	       path->object.state != OBJECT_DIFFERENT &&
+	       survey_judge(meaning->engine, path, &change->object) == OBJECT_PRESENT;
+}
+
+static int suspect_path(void *context, int root, const char *rel)
+{
+	struct meaning *meaning = context;
+	struct engine *engine = meaning->engine;
+	const struct change *change = meaning->change;
+	struct suspect *suspect = NULL;
+	struct index_path path = { 0 };
+	int r = index_find_path(engine->index, root, rel, &path);
+
+	if (r != 0)
+		return r == INDEX_NONE ? 0 : r;
+	meaning->n_paths++;
+	if (!path.node.is_folder && survey_is_recorded(&path) &&
+	    !is_right(meaning, &path))
+		suspect = news_add(engine, root, rel, engine->config->timing.settled_ms);
+	index_path_done(&path);
+	if (!suspect || change->has_object)
+		return 0;
+	free(suspect->by);
+	suspect->fate = change->trace.fate;
+	suspect->by = change->trace.by ? strdup(change->trace.by) : NULL;
+	suspect->when_ms = change->trace.when_ms;
+	return 0;
+}
+
+static int heed_change(struct engine *engine, const struct change *change)
+{
+	struct meaning meaning = { .engine = engine, .change = change };
+	int r;
+
+	if (change->is_folder) {
+		/* one of ours may have been moved to where nobody looks */
+		if (change->path)
+			add_folders(engine, change->root, change->path);
+		else
+			compare_soon(engine, AN_HOUR);
+		return 0;
+	}
+	r = index_each_of_remote_id(engine->index, change->id, suspect_path, &meaning);
+	if (r == 0 && change->path)
+		r = suspect_path(&meaning, change->root, change->path);
+	/* perhaps it was a folder: only its id is told */
+	if (r == 0 && !meaning.n_paths && !change->path &&
+	    change->trace.fate == FATE_REMOVED)
+		compare_soon(engine, AN_HOUR);
+	return r;
+}
+
+/* The token counts from now on. */
+static void keep_token(struct engine *engine)
+{
+	struct news *news = &engine->news;
+
+	if (!news->is_ahead || map_size(&news->suspects) || map_size(&news->folders))
+		return;
+	if (index_set_remote_fact(engine->index, TOKEN, news->token ? news->token : "") <
+	    0)
+		return;
+	news->is_ahead = false;
+}
+
+static void set_token(struct engine *engine, char *token)
+{
+	free(engine->news.token);
+	engine->news.token = token;
+	engine->news.is_ahead = true;
+}
+
+static void compare_all(struct engine *engine)
+{
+	engine->news.is_comparing = true;
+	engine->news.after = 0;
+}
+
+static void handle_asked(struct engine *engine, struct errand *errand)
+{
+	struct news *news = &engine->news;
+	int r = 0;
+
+	news->has_asked = true;
+	for (size_t i = 0; r == 0 && i < errand->n_changes; i++)
+		r = heed_change(engine, &errand->changes[i]);
+	if (r < 0) {
+		log_error("cannot heed what has changed at the remote: %s",
+			  error_text(NULL, r));
+		return;
+	}
+	if (!errand->token)
+		compare_all(engine);
+	set_token(engine, steal(errand->next_token));
+}
+
+/* ---- answers ---- */
+
+static void handle_compared(struct engine *engine, const struct errand *errand)
+{
+	_cleanup_(freep) char *key = strf("%d:%s", errand->root, errand->folder);
+
+	if (!errand->is_part_of_all && key)
+		map_remove(&engine->news.folders, key);
+}
+
+static void handle_looked(struct engine *engine, const struct errand *errand)
+{
+	for (size_t i = 0; i < errand->n_suspects; i++) {
+		const struct suspect *seen = &errand->suspects[i];
+		_cleanup_(freep) char *key = strf("%d:%s", seen->root, seen->rel);
+		struct suspect *suspect =
+			key ? map_get(&engine->news.suspects, key) : NULL;
+
+		/* one that was suspected again meanwhile stays */
+		if (suspect && suspect->due_ms == seen->due_ms)
+			suspect_free(map_remove(&engine->news.suspects, key));
+	}
+}
+
+/* ---- both ---- */
+
+/* Trouble of the moment, or of the site: all of it again, later. */
+static void not_done(struct engine *engine, const struct errand *errand,
+		     const struct mail *mail)
+{
+	struct news *news = &engine->news;
+	int64_t wait_ms = act_backoff_ms(engine->config, ++news->n_faults);
+
+	if (mail->result == -ECANCELED)
+		return;
+	if (errand->is_ask)
+		news->has_asked = true;
+	if (errand->is_ask && mail->result == PROVIDER_GONE) {
+		log_info("site '%s': what has changed since last time is not known: "
+			 "everything is compared",
+			 engine->config->remote_site);
+		set_token(engine, NULL);
+		news->next_ask_ms = 0;
+		return;
+	}
+	if (provider_is_site_fault(mail->result))
+		engine_set_remote_fault(engine, mail->result, mail->text);
+	else if (mail->result != PROVIDER_BUSY && news->n_faults == 1)
+		log_warning("cannot tell what has changed at site '%s': %s",
+			    engine->config->remote_site, mail->text ? mail->text : "");
+	if (wait_ms < mail->again_ms)
+		wait_ms = mail->again_ms;
+	news->not_before_ms = clock_mono_ms() + wait_ms;
+	/* one folder that may not be listed does not hold up the rest */
+	if (errand->folder && mail->result == PROVIDER_REFUSED)
+		handle_compared(engine, errand);
+	else if (errand->is_part_of_all)
+		news->after--; /* the next after that is the same one again */
+}
+
+void news_handle(struct engine *engine, struct mail *mail)
+{
+	struct errand *errand = mail->data;
+	struct news *news = &engine->news;
+
+	news->is_busy = false;
+	if (mail->result != 0) {
+		not_done(engine, errand, mail);
+		return;
+	}
+	news->n_faults = 0;
+	if (errand->is_ask) {
+		handle_asked(engine, errand);
+	} else {
+		/* what is doubted of it is looked at again */
+		news_found(engine, errand);
+		if (errand->folder)
+			handle_compared(engine, errand);
+		else
+			handle_looked(engine, errand);
+	}
+	keep_token(engine);
+}
+
+/* ---- what is next ---- */
+
+static bool can_ask(const struct engine *engine)
+{
+	return engine->provider->ops->changes != NULL;
+}
+
+static void start_ask(struct engine *engine)
+{
+	struct errand *errand = calloc(1, sizeof(*errand));
+
+	engine->news.next_ask_ms = clock_mono_ms() + engine->config->loop_delay_ms;
+	if (!errand)
+		return;
+	errand->is_ask = true;
+	if (engine->news.token && engine->news.token[0])
+		errand->token = strdup(engine->news.token);
+	news_start(engine, errand);
+}
+
+/* Those that are due. */
+static bool start_look(struct engine *engine)
+{
+	int64_t now = clock_mono_ms();
+	struct errand *errand = NULL;
+	struct map_slot *slot;
+	size_t pos = 0;
+
+	while ((slot = map_next(&engine->news.suspects, &pos))) {
+		const struct suspect *suspect = slot->value;
+		struct suspect *taken;
+		int r = 0;
+
+		if (suspect->due_ms > now)
+			continue;
+		if (!errand)
+			errand = calloc(1, sizeof(*errand));
+		if (errand && !errand->suspects)
+			errand->suspects = calloc(LOOK_AT_ONCE, sizeof(*taken));
+		if (!errand || !errand->suspects)
+			break;
+		taken = &errand->suspects[errand->n_suspects++];
+		*taken = *suspect;
+		taken->rel = news_copy(suspect->rel, &r);
+		taken->by = news_copy(suspect->by, &r);
+		if (r < 0 || errand->n_suspects == LOOK_AT_ONCE)
+			break;
+	}
+	if (!errand)
+		return false;
+	news_start(engine, errand);
+	return true;
+}
+
+static void start_folder(struct engine *engine, int root, const char *rel, bool is_all)
+{
+	struct errand *errand = calloc(1, sizeof(*errand));
+
+	if (!errand)
+		return;
+	errand->root = root;
+	errand->folder = strdup(rel);
+	errand->is_part_of_all = is_all;
+	if (errand->folder)
+		news_start(engine, errand);
+	else
+		news_errand_free(errand);
+}
+
+static bool start_folder_of_feed(struct engine *engine)
+{
+	size_t pos = 0;
+	struct map_slot *slot = map_next(&engine->news.folders, &pos);
+	char *rel = NULL;
+	long root;
+
+	if (!slot)
+		return false;
+	root = strtol(slot->key, &rel, 10);
+	start_folder(engine, (int)root, rel + 1, false);
+	return true;
+}
+
+/* The next one of all. */
+static void go_on_comparing(struct engine *engine)
+{
+	_cleanup_(freep) char *rel = NULL, *now = NULL;
+	struct news *news = &engine->news;
+	int root;
+	int r = index_next_folder(engine->index, &news->after, &root, &rel);
+
+	if (r == 0) {
+		start_folder(engine, root, rel, true);
+		return;
+	}
+	if (r < 0)
+		log_error("comparing the remote with the records ended early: %s",
+			  error_text(NULL, r));
+	news->is_comparing = false;
+	news->next_compare_ms = clock_mono_ms() + engine->config->timing.compare_ms;
+	now = strf("%" PRId64, clock_wall_ms());
+	if (r == INDEX_NONE && now)
+		index_set_remote_fact(engine->index, COMPARED, now);
+}
+
+/* What the index knows of before. */
+static void recall(struct engine *engine)
+{
+	_cleanup_(freep) char *compared = NULL;
+	struct news *news = &engine->news;
+	int64_t since_ms = INT64_MAX;
+
+	if (news->is_started)
+		return;
+	news->is_started = true;
+	if (index_get_remote_fact(engine->index, TOKEN, &news->token) != 0)
+		news->token = NULL;
+	if (index_get_remote_fact(engine->index, COMPARED, &compared) == 0)
+		since_ms = clock_wall_ms() - strtoll(compared, NULL, 10);
+	news->next_compare_ms = clock_mono_ms();
+	if (since_ms >= 0 && since_ms < engine->config->timing.compare_ms)
+		news->next_compare_ms += engine->config->timing.compare_ms - since_ms;
+}
+
+static bool is_possible(struct engine *engine)
+{
+	struct fault fault;
+
+	return engine->provider && !engine_is_passive(engine) && engine->has_probed &&
+	       index_is_complete(engine->index) && engine->is_swept &&
+	       !roots_are_lost(engine->roots, NULL) &&
+	       (!engine_has_fault(engine, &fault) || fault.is_of_writing);
+}
+
+void news_due(struct engine *engine)
+{
+	struct news *news = &engine->news;
+	int64_t now = clock_mono_ms();
+
+	if (news->is_busy || now < news->not_before_ms || !is_possible(engine))
+		return;
+	recall(engine);
+	if (start_look(engine) || start_folder_of_feed(engine))
+		return;
+	if (can_ask(engine) && now >= news->next_ask_ms) {
+		start_ask(engine);
+		return;
+	}
+	/* the token is older than what is compared, so that nothing falls between */
+	if (!news->is_comparing && now >= news->next_compare_ms &&
+	    (!can_ask(engine) || news->has_asked))
+		compare_all(engine);
+	if (news->is_comparing)
+		go_on_comparing(engine);
+	keep_token(engine);
+}
+
+int64_t news_next_ms(const struct engine *engine)
+{
+	const struct news *news = &engine->news;
+	int64_t next = news->next_compare_ms;
+	struct map_slot *slot;
+	size_t pos = 0;
+
+	if (!engine->provider || engine_is_passive(engine) || news->is_busy ||
+	    !news->is_started)
+		return INT64_MAX;
+	if (news->is_comparing || map_size(&news->folders))
+		next = 0;
+	if (can_ask(engine) && news->next_ask_ms < next)
+		next = news->next_ask_ms;
+	while ((slot = map_next(&news->suspects, &pos)))
+		if (((const struct suspect *)slot->value)->due_ms < next)
+			next = ((const struct suspect *)slot->value)->due_ms;
+	return next > news->not_before_ms ? next : news->not_before_ms;
+}
+
+bool news_is_settled(struct engine *engine)
+{
+	const struct news *news = &engine->news;
+
+	return !is_possible(engine) || !can_ask(engine) ||
+	       (news->has_asked && !map_size(&news->suspects) &&
+		!map_size(&news->folders));
+}

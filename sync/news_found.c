@@ -1,0 +1,176 @@
+/* What others do at the remote: believing what was found. Sync thread. */
+#include "sync/news_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sync/base/clock.h"
+#include "sync/base/log.h"
+
+#define NAMED_MAX 5 /* in the log */
+
+/* Another site may have put it there, and its truth record is still on its way: then the store knows more than the
+ * index. */
+static bool is_confirmed(struct engine *engine, const struct found *found,
+			 const struct index_path *path)
+{
+	_cleanup_(truth_done) struct truth truth = { .size = -1 };
+	const struct plan *plan = plans_find(&engine->plans, found->root, found->rel);
+	const struct truth_remote *ours, *theirs;
+	int r;
+
+	if (plan && plan->phase == PLAN_UPLOAD)
+		return false;
+	for (size_t i = 0; i < path->n_records; i++)
+		if (journal_outbox_has(engine->journal, path->records[i].project,
+				       path->records[i].repre, path->records[i].file,
+				       engine->config->remote_site))
+			return false;
+	if (!engine->store)
+		return false;
+	r = engine->store->ops->load_truth(engine->store, found->project, found->key,
+					   &truth);
+	if (r != 0)
+		return r == STORE_GONE && path->truth.size < 0;
+	ours = truth_find_remote(&path->truth, engine->config->remote_site);
+	theirs = truth_find_remote(&truth, engine->config->remote_site);
+	if (path->truth.size < 0 || !truth_same_bytes(&truth, &path->truth))
+		return false;
+	return !theirs || !theirs->revision ||
+	       (ours && ours->revision && strcmp(ours->revision, theirs->revision) == 0);
+}
+
+static int put(struct engine *engine, const struct found *found)
+{
+	int r = index_begin(engine->index);
+
+	if (r == 0)
+		r = index_put_object(engine->index, found->root, found->rel,
+				     &found->object, syncer_touched, engine);
+	if (r >= 0)
+		return index_commit(engine->index);
+	index_rollback(engine->index);
+	return r;
+}
+
+static bool is_trouble(const struct index_object *object)
+{
+	return object->state == OBJECT_MISSING || object->state == OBJECT_DIFFERENT;
+}
+
+static void say(const struct engine *engine, const struct found *found)
+{
+	const struct index_object *object = &found->object;
+	const char *fate = provider_fate_name(object->fate);
+	char when[CLOCK_RFC3339_SIZE] = "";
+
+	if (object->at_ms)
+		clock_format(object->at_ms, when);
+	log_warning("at site '%s' '%s' was %s%s%s%s%s", engine->config->remote_site,
+		    found->rel,
+		    fate                              ? fate
+		    : object->state == OBJECT_MISSING ? "removed"
+						      : "edited",
+		    object->who ? " by " : "", object->who ? object->who : "",
+		    when[0] ? " at " : "", when);
+}
+
+/* The store may know more in a moment. */
+static void doubt(struct engine *engine, const struct found *found)
+{
+	struct suspect *suspect = news_add(engine, found->root, found->rel, 0);
+
+	if (suspect)
+		suspect->due_ms += act_backoff_ms(engine->config, ++suspect->n_doubts);
+}
+
+/* 1 where it is trouble that nobody knew of. */
+static int apply(struct engine *engine, const struct found *found,
+		 struct outbox_rows *rows)
+{
+	struct index_path path = { 0 };
+	struct truth truth = { .size = found->object.size,
+			       .mtime_ns = found->object.mtime_ns,
+			       .digest = found->object.digest };
+	bool was_trouble, is_believed;
+	int r = index_find_path(engine->index, found->root, found->rel, &path);
+
+	if (r != 0)
+		return r == INDEX_NONE ? 0 : r;
+	was_trouble = is_trouble(&path.object);
+	is_believed = !is_trouble(&found->object) || is_confirmed(engine, found, &path);
+	if (!is_believed)
+		doubt(engine, found);
+	else
+		r = put(engine, found);
+	/* the object that the documents mean: nobody has told yet what its bytes are */
+	if (r == 0 && is_believed && found->is_learnt && path.truth.size < 0 &&
+	    path.records[0].remote.id && found->object.document_id &&
+	    strcmp(path.records[0].remote.id, found->object.document_id) == 0) {
+		truth.project = strdup(found->project);
+		truth.key = strdup(found->key);
+		if (truth.project && truth.key &&
+		    truth_set_remote(&truth, engine->config->remote_site,
+				     found->object.id, found->object.revision) == 0)
+			outbox_rows_add_truth(rows, &truth, false);
+		truth.size = -1;
+	}
+	truth_done(&truth);
+	index_path_done(&path);
+	return r < 0 ? r : is_believed && is_trouble(&found->object) && !was_trouble;
+}
+
+void news_found(struct engine *engine, const struct errand *errand)
+{
+	struct outbox_rows rows = { 0 };
+	int n = 0;
+
+	for (size_t i = 0; i < errand->n_found; i++) {
+		int r = apply(engine, &errand->found[i], &rows);
+
+		if (r < 0)
+			log_error("cannot note the object of '%s': %s",
+				  errand->found[i].rel, error_text(NULL, r));
+		if (r > 0 && n++ < NAMED_MAX)
+			say(engine, &errand->found[i]);
+	}
+	if (n > NAMED_MAX)
+		log_warning("... and %d files more", n - NAMED_MAX);
+	outbox_commit(engine, &rows);
+	outbox_rows_done(&rows);
+}
+
+static void handle_told(struct engine *engine, struct mail *mail)
+{
+	news_found(engine, mail->data);
+}
+
+void news_tell(struct engine *engine, const struct survey_finding *finding)
+{
+	struct mail *mail = mail_new(handle_told, 0, NULL);
+	struct errand *errand = calloc(1, sizeof(*errand));
+
+	if (mail && errand) {
+		errand->engine = engine;
+		mail->data = errand;
+		mail->free_data = news_errand_free;
+		if (news_take_finding(errand, finding) == 0) {
+			engine_post(engine, mail);
+			return;
+		}
+	} else {
+		free(errand);
+	}
+	mail_free(mail);
+}
+
+static void handle_question(struct engine *engine, struct mail *mail)
+{
+	news_suspect(engine, mail->root, mail->rel);
+}
+
+void news_ask(struct engine *engine, int root, const char *rel)
+{
+	engine_post(engine, mail_new(handle_question, root, rel));
+}
