@@ -26,6 +26,11 @@
 #include "sync/store.h"
 #include "sync/store_owner.h"
 
+/* What driver 2.x calls an array of which the caller counts the keys, 1.23 has under its older name. */
+#ifndef BSON_APPEND_ARRAY_UNSAFE_BEGIN
+#define BSON_APPEND_ARRAY_UNSAFE_BEGIN BSON_APPEND_ARRAY_BEGIN
+#endif
+
 #define STORE_MONGO_ID_SIZE 33 /* 32 hex digits and a NUL */
 
 struct store_mongo_feed;

@@ -102,7 +102,7 @@ static void append_name(bson_t *filter, const char *name)
 	errno = 0;
 	number = strtoll(name, &end, 10);
 	BSON_APPEND_DOCUMENT_BEGIN(filter, "name", &in);
-	BSON_APPEND_ARRAY_BEGIN(&in, "$in", &list);
+	BSON_APPEND_ARRAY_UNSAFE_BEGIN(&in, "$in", &list);
 	BSON_APPEND_UTF8(&list, "0", name);
 	if (end != name && *end == 0 && errno == 0)
 		BSON_APPEND_INT64(&list, "1", number);

@@ -73,7 +73,7 @@ static int append_pipeline(bson_t *command, const char *position)
 		if (!from)
 			return STORE_TOKEN_LOST;
 	}
-	BSON_APPEND_ARRAY_BEGIN(command, "pipeline", &pipeline);
+	BSON_APPEND_ARRAY_UNSAFE_BEGIN(command, "pipeline", &pipeline);
 	BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "0", &stage);
 	BSON_APPEND_DOCUMENT_BEGIN(&stage, "$changeStream", &options);
 	if (from && bson_iter_init_find(&at, from, "at"))

@@ -199,7 +199,7 @@ static bson_t *write_truth(const struct truth *truth, int64_t rev)
 	if (digest->has_md5)
 		BSON_APPEND_BINARY(doc, "md5", BSON_SUBTYPE_BINARY, digest->md5,
 				   sizeof(digest->md5));
-	BSON_APPEND_ARRAY_BEGIN(doc, "remotes", &remotes);
+	BSON_APPEND_ARRAY_UNSAFE_BEGIN(doc, "remotes", &remotes);
 	for (size_t i = 0; i < truth->n_remotes; i++) {
 		char key[24];
 

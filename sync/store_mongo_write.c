@@ -182,7 +182,7 @@ static int check_free(mongoc_collection_t *collection, const bson_t *doc)
 	bson_t list, each;
 	int r;
 
-	BSON_APPEND_ARRAY_BEGIN(filter, "$or", &list);
+	BSON_APPEND_ARRAY_UNSAFE_BEGIN(filter, "$or", &list);
 	BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &each);
 	append_same(&each, doc, "_id");
 	bson_append_document_end(&list, &each);

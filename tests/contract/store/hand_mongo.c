@@ -16,13 +16,15 @@ static int with_collection(const char *uri, const char *project, const char *id,
 			   bool (*fn)(mongoc_collection_t *collection,
 				      const bson_t *filter, bson_error_t *error))
 {
-	mongoc_client_t *client = mongoc_client_new(uri);
 	mongoc_collection_t *collection;
+	mongoc_client_t *client;
 	bson_error_t error = { 0 };
 	bson_t filter;
 	bson_oid_t oid;
 	bool is_done;
 
+	mongoc_init(); /* any number of times; driver 2.x no longer does it by itself */
+	client = mongoc_client_new(uri);
 	if (!client)
 		return -EINVAL;
 	collection = mongoc_client_get_collection(client, "avalon", project);
