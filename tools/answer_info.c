@@ -5,6 +5,7 @@
 #include "sync/base/beneath.h"
 #include "sync/store.h"
 #include "tools/answers_private.h"
+#include "tools/doc_json.h"
 
 /* The store is asked on this connection's thread, with a handle of its own; where it is away the index tells. */
 struct info {
@@ -42,39 +43,6 @@ static const struct doc *load_doc(struct info *info, const struct index_record *
 	    doc_parse(bson.data, bson.len, record->project, &info->doc, NULL) != 0)
 		return NULL;
 	return info->doc;
-}
-
-static struct json *stored_site_json(const struct doc_site *site)
-{
-	struct json *json = json_object();
-
-	json_set_text(json, "name", site->name);
-	if (site->id)
-		json_set_text(json, "id", site->id);
-	if (site->presence == DOC_PRESENT)
-		json_set_time(json, "created_dt", site->created_ms);
-	if (site->tries)
-		json_set_int(json, "tries", site->tries);
-	if (site->error)
-		json_set_text(json, "error", site->error);
-	if (site->failed_ms)
-		json_set_time(json, "last_failed_dt", site->failed_ms);
-	if (site->progress >= 0)
-		json_set_double(json, "progress", site->progress);
-	if (site->is_paused)
-		json_set_bool(json, "paused", true);
-	if (site->priority != DOC_PRIORITY_DEFAULT)
-		json_set_int(json, "priority", site->priority);
-	return json;
-}
-
-static struct json *stored_sites_json(const struct doc_file *file)
-{
-	struct json *sites = json_array();
-
-	for (size_t i = 0; i < file->n_sites; i++)
-		json_append(sites, stored_site_json(&file->sites[i]));
-	return sites;
 }
 
 static struct json *entry_json(const char *site, const struct index_entry *entry)
@@ -128,8 +96,7 @@ static void set_record(struct info *info, struct json *json,
 	json_set_text(json, "name", record->name);
 	json_set_text(json, "hash", file ? file->hash : NULL);
 	json_set(json, "sites",
-		 file ? stored_sites_json(file)
-		      : indexed_sites_json(info->answer, record));
+		 file ? doc_sites_json(file) : indexed_sites_json(info->answer, record));
 }
 
 static void set_no_record(struct json *json)

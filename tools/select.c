@@ -243,7 +243,7 @@ static int read_query(struct state *state)
 static int check_forms(const struct selection *selection)
 {
 	int n = (selection->cli->n_args > 0) + (selection->query != NULL) +
-		selection->is_all;
+		selection->is_all + selection->is_everything;
 
 	if (n != 1)
 		return cli_fail(selection->cli, EXIT_USAGE,

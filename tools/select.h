@@ -21,6 +21,7 @@ struct selection {
 	const char *query;   /* JSON object of "dotted.key": value, all equal; or NULL */
 	const char *frames;  /* of sequences, or NULL */
 	bool is_all;         /* every representation of PROJECT */
+	bool is_everything; /* every representation there is: no PATH, query or project is asked for */
 };
 
 /* FILES: the numbers of doc->files that are meant; N_FILES is doc->n_files where it is the whole document. Refused files

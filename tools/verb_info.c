@@ -2,16 +2,20 @@
 #include <string.h>
 
 #include "tools/client.h"
+#include "tools/doc_json.h"
+#include "tools/elsewhere.h"
 #include "tools/output.h"
 #include "tools/verbs.h"
 
 struct options {
-	const char *frames;
+	const char *frames, *site;
 };
 
 static const struct cli_option options_table[] = {
 	{ "frames", "RANGE", "frames of a sequence: 1001-1100x2",
 	  offsetof(struct options, frames), CLI_TEXT, 0 },
+	{ "site", "S", "how the file stands at another site, by the store",
+	  offsetof(struct options, site), CLI_TEXT, 0 },
 	{ NULL, NULL, NULL, 0, 0, 0 },
 };
 
@@ -77,9 +81,24 @@ static void print_folder(const struct cli *cli, const struct json *json)
 		       json_key(p));
 }
 
+static void print_size(const struct cli *cli, const struct json *json)
+{
+	int64_t bytes = json_get_int(json, "size", -1);
+	char size[OUTPUT_SIZE], here[OUTPUT_SIZE];
+
+	output_size(bytes, cli->has_bytes, size);
+	if (!json_get(json, "present")) {
+		print_line("size", size);
+		return;
+	}
+	printf("%-15s %s, %s here\n", "size", size,
+	       output_size(present_bytes(json), cli->has_bytes, here));
+	if (!json_get_bool(json, "published"))
+		print_line("published", "no: this file never leaves this disk");
+}
+
 static void print_info(const struct cli *cli, const struct json *json)
 {
-	char size[OUTPUT_SIZE], here[OUTPUT_SIZE];
 	static const char *const keys[] = { "project", "asset",     "subset",
 					    "version", "name",      "representation",
 					    "file_id", "remote_id", "document_path",
@@ -91,11 +110,7 @@ static void print_info(const struct cli *cli, const struct json *json)
 		print_folder(cli, json);
 		return;
 	}
-	printf("%-15s %s, %s here\n", "size",
-	       output_size(json_get_int(json, "size", -1), cli->has_bytes, size),
-	       output_size(present_bytes(json), cli->has_bytes, here));
-	if (!json_get_bool(json, "published"))
-		print_line("published", "no: this file never leaves this disk");
+	print_size(cli, json);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		print_key(json, keys[i]);
 	for (const struct json *p = json_first(json_get(json, "sites")); p;
@@ -129,32 +144,66 @@ static int add_info(void *context, const struct json *item)
 	return json_print_piece(item) < 0 ? EXIT_FAILED : 0;
 }
 
+static int add_elsewhere(void *context, const struct elsewhere_file *found)
+{
+	_cleanup_(json_freep) struct json *json = json_document();
+	const struct doc_file *file = found->file;
+	const struct doc *doc = found->doc;
+
+	json_set_text(json, "path", found->path);
+	json_set_text(json, "state", file_state_name(found->state));
+	json_set_int(json, "size", file->size);
+	json_set_text(json, "project", doc->project);
+	json_set_text(json, "representation", doc->id);
+	json_set_text(json, "file_id", file->id);
+	json_set_text(json, "document_path", file->path);
+	json_set_text(json, "asset", doc->asset);
+	json_set_text(json, "subset", doc->subset);
+	json_set_text(json, "version", doc->version);
+	json_set_text(json, "name", doc->name);
+	json_set_text(json, "hash", file->hash);
+	json_set(json, "sites", doc_sites_json(file));
+	return add_info(context, json);
+}
+
+/* From the daemon of this site, or for another site from the store. */
+static int ask(struct infos *infos, const struct options *options)
+{
+	struct elsewhere elsewhere = { .site = options->site, .frames = options->frames };
+	_cleanup_(client_done) struct client client = { .fd = -1 };
+	int code;
+
+	if (options->site)
+		return elsewhere_each(infos->cli, &elsewhere, add_elsewhere, infos);
+	code = client_open(infos->cli, options->frames, &client);
+	return code ? code : client_ask(&client, "info", add_info, infos, NULL);
+}
+
 static int run(struct cli *cli, const void *context)
 {
 	const struct options *options = context;
-	_cleanup_(client_done) struct client client = { .fd = -1 };
 	struct infos infos = { .cli = cli };
-	int code;
+	int code, r;
 
-	code = client_open(cli, options->frames, &client);
-	if (code)
-		return code;
-	code = client_ask(&client, "info", add_info, &infos, NULL);
+	code = ask(&infos, options);
 	if (infos.n > 1 && cli->is_json)
 		printf("]}\n");
-	if (infos.n == 1 && cli->is_json && !code)
-		code = client_print(cli, infos.first);
+	if (infos.n == 1 && cli->is_json && (!code || code == EXIT_PARTLY)) {
+		r = client_print(cli, infos.first);
+		code = r ? r : code;
+	}
 	json_free(infos.first);
 	return code;
 }
 
 const struct verb verb_info = {
 	.name = "info",
-	.usage = "PATH... [--frames RANGE] [--json]",
+	.usage = "PATH... [--site S] [--frames RANGE] [--json]",
 	.summary = "all that is known of a file",
 	.help = "Tells everything about one file: state, size and how much of it is here, its\n"
 		"representation, what is recorded at the sites, its id at the remote. A path that\n"
-		"is neither on the disk nor published ends with exit code 3.",
+		"is neither on the disk nor published ends with exit code 3. With --site S: as\n"
+		"the store has it for that site; 0 only where it is on its disk, else 4.",
 	.options = options_table,
 	.options_size = sizeof(struct options),
 	.min_args = 1,

@@ -2,13 +2,14 @@
 #include <string.h>
 
 #include "tools/client.h"
+#include "tools/elsewhere.h"
 #include "tools/output.h"
 #include "tools/sequence.h"
 #include "tools/verbs.h"
 
 struct options {
 	bool is_awaited, is_long;
-	const char *frames;
+	const char *frames, *site;
 };
 
 static const struct cli_option options_table[] = {
@@ -16,6 +17,8 @@ static const struct cli_option options_table[] = {
 	  offsetof(struct options, is_awaited), CLI_FLAG, 0 },
 	{ "frames", "RANGE", "frames of a sequence: 1001-1100x2",
 	  offsetof(struct options, frames), CLI_TEXT, 0 },
+	{ "site", "S", "how the files stand at another site, by the store",
+	  offsetof(struct options, site), CLI_TEXT, 0 },
 	{ "long", NULL, "every file, sequences not collapsed",
 	  offsetof(struct options, is_long), CLI_FLAG, 'l' },
 	{ NULL, NULL, NULL, 0, 0, 0 },
@@ -27,7 +30,7 @@ struct listing {
 	const char *base; /* paths are shown relative to this one */
 	struct fold *fold;
 	struct table *table; /* borrowed while rows are added */
-	bool is_begun;
+	bool is_begun, is_awaited;
 };
 
 static const char *const states[] = { "local",     "remote",   "partial", "downloading",
@@ -114,25 +117,47 @@ static int print_listing(struct listing *listing)
 	return EXIT_DONE;
 }
 
+static int add_elsewhere(void *context, const struct elsewhere_file *file)
+{
+	struct listing *listing = context;
+	_cleanup_(json_freep) struct json *json = NULL;
+
+	if (listing->is_awaited && file->state != FILE_AWAITED)
+		return 0;
+	json = elsewhere_json(file);
+	return add_file(listing, json);
+}
+
+/* From the daemon of this site, or for another site from the store. */
+static int ask(struct listing *listing, const struct options *options)
+{
+	struct elsewhere elsewhere = { .site = options->site, .frames = options->frames };
+	_cleanup_(client_done) struct client client = { .fd = -1 };
+	int code;
+
+	if (options->site)
+		return elsewhere_each(listing->cli, &elsewhere, add_elsewhere, listing);
+	code = client_open(listing->cli, options->frames, &client);
+	if (code)
+		return code;
+	client.request.is_awaited = options->is_awaited;
+	return client_ask(&client, "ls", add_file, listing, NULL);
+}
+
 static int run(struct cli *cli, const void *context)
 {
 	const struct options *options = context;
-	_cleanup_(client_done) struct client client = { .fd = -1 };
 	_cleanup_(fold_freep) struct fold *fold = NULL;
 	_cleanup_(freep) char *here = realpath(".", NULL);
-	struct listing listing = { .cli = cli };
+	struct listing listing = { .cli = cli, .is_awaited = options->is_awaited };
 	int r, code;
 
-	r = client_open(cli, options->frames, &client);
-	if (r)
-		return r;
 	if (fold_new(options->is_long, &fold) < 0)
 		return cli_fail(cli, EXIT_FAILED, "out of memory");
 	listing.fold = fold;
 	listing.base = here ? here : "/";
-	client.request.is_awaited = options->is_awaited;
-	code = client_ask(&client, "ls", add_file, &listing, NULL);
-	if (code && !listing.is_begun)
+	code = ask(&listing, options);
+	if (code && code != EXIT_PARTLY && !listing.is_begun)
 		return code;
 	r = print_listing(&listing);
 	return code ? code : r;
@@ -140,12 +165,14 @@ static int run(struct cli *cli, const void *context)
 
 const struct verb verb_ls = {
 	.name = "ls",
-	.usage = "[PATH...] [--awaited] [--frames RANGE] [-l] [--json]",
+	.usage = "[PATH...] [--awaited] [--site S] [--frames RANGE] [-l] [--json]",
 	.summary = "files with their state, sequences collapsed",
 	.help = "Lists every file at and below PATH (the whole site without one) with its state:\n"
 		"local, remote, partial, downloading, uploading, queued, failed, paused,\n"
 		"awaited, modified or hidden. Frames of one state are one line:\n"
-		"beauty.[1001-1100].exr. A line of the list can be given as PATH again.",
+		"beauty.[1001-1100].exr. A line of the list can be given as PATH again.\n"
+		"With --site S: as the store has it for that site; ends with 0 only where all\n"
+		"are on its disk, else with 4. No daemon is asked.",
 	.options = options_table,
 	.options_size = sizeof(struct options),
 	.max_args = -1,

@@ -2,10 +2,21 @@
 #include <string.h>
 
 #include "tools/client.h"
+#include "tools/elsewhere.h"
 #include "tools/output.h"
 #include "tools/verbs.h"
 
 #define CHANGES_SHOWN 10
+
+struct options {
+	const char *site;
+};
+
+static const struct cli_option options_table[] = {
+	{ "site", "S", "how the files stand at another site, by the store",
+	  offsetof(struct options, site), CLI_TEXT, 0 },
+	{ NULL, NULL, NULL, 0, 0, 0 },
+};
 
 static const char *text_of(const struct json *object, const char *key)
 {
@@ -177,12 +188,46 @@ static void print_status(const struct cli *cli, const struct json *json)
 		printf("%-9s %s\n", "lost root", lost);
 }
 
-static int run(struct cli *cli, const void *options)
+static struct json *counts_json(const struct elsewhere *elsewhere)
 {
+	struct json *json = json_object();
+
+	for (int i = FILE_LOCAL; i <= FILE_HIDDEN; i++)
+		json_set_int(json, file_state_name((enum file_state)i),
+			     elsewhere->n_state[i]);
+	return json;
+}
+
+static int say_elsewhere(struct cli *cli, const char *site)
+{
+	_cleanup_(json_freep) struct json *json = NULL;
+	struct elsewhere elsewhere = { .site = site };
+	int code = elsewhere_each(cli, &elsewhere, NULL, NULL);
+	char bytes[OUTPUT_SIZE];
+
+	if (code && code != EXIT_PARTLY)
+		return code;
+	json = json_document();
+	json_set_text(json, "site", site);
+	json_set(json, "files", counts_json(&elsewhere));
+	json_set_int(json, "bytes", elsewhere.bytes);
+	if (cli->is_json)
+		return json_print(json) < 0 ? EXIT_FAILED : code;
+	printf("%-9s %s\n", "site", site);
+	print_files(json_get(json, "files"));
+	printf("%-9s %s\n", "size", output_size(elsewhere.bytes, cli->has_bytes, bytes));
+	return code;
+}
+
+static int run(struct cli *cli, const void *context)
+{
+	const struct options *options = context;
 	_cleanup_(client_done) struct client client = { .fd = -1 };
 	_cleanup_(json_freep) struct json *json = NULL;
 	int r;
 
+	if (options->site)
+		return say_elsewhere(cli, options->site);
 	r = client_open(cli, NULL, &client);
 	if (r)
 		return r;
@@ -197,11 +242,16 @@ static int run(struct cli *cli, const void *options)
 
 const struct verb verb_status = {
 	.name = "status",
-	.usage = "[PATH...] [--json]",
+	.usage = "[PATH...] [--site S] [--json]",
 	.summary = "one screen about the daemon",
 	.help = "Shows what the daemon of a site does: mount, store, remote, files by state,\n"
 		"what waits to be sent and fetched, and what stands in the way. With PATH the\n"
-		"files below it are counted. It asks the running daemon only, never the store.",
+		"files below it are counted. It asks the running daemon only, never the store.\n"
+		"With --site S: how many files are on the disk of that site, can be opened there\n"
+		"from the remote (remote, queued), are awaited or failed, by the store; ends with\n"
+		"0 only where all are on its disk, else with 4.",
+	.options = options_table,
+	.options_size = sizeof(struct options),
 	.max_args = -1,
 	.run = run,
 };

@@ -1,0 +1,153 @@
+/* How published files stand at another site. */
+#include "tools/elsewhere.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "sync/base/path.h"
+#include "sync/decide.h"
+#include "tools/select.h"
+#include "tools/setup.h"
+
+struct walk {
+	struct cli *cli;
+	struct elsewhere *elsewhere;
+	const struct config *config;
+	elsewhere_fn *fn;
+	void *context;
+	bool is_known; /* some record names the site */
+};
+
+static bool is_used_up(const struct walk *walk, const struct doc_site *entry)
+{
+	return entry && entry->tries >= walk->config->retry_cnt;
+}
+
+/* Some file of it is asked for at the remote, not there yet and not given up. */
+static bool is_arriving(const struct walk *walk, const struct doc *doc)
+{
+	for (size_t i = 0; i < doc->n_files; i++) {
+		const struct doc_file *file = &doc->files[i];
+		const struct doc_site *remote =
+			doc_find_site(file, walk->config->remote_site);
+
+		if (!file->refused && remote && remote->presence == DOC_WANTED &&
+		    !is_used_up(walk, remote))
+			return true;
+	}
+	return false;
+}
+
+/* The rows of STATES.md with that site as ours: what its record says lies on its disk. */
+static enum file_state state_of(const struct walk *walk, const struct doc *doc,
+				const struct doc_file *file)
+{
+	const char *site = walk->elsewhere->site;
+	const struct doc_site *ours = doc_find_site(file, site);
+	const struct doc_site *remote = doc_find_site(file, walk->config->remote_site);
+	struct decide_input in = {
+		.disk = DISK_NOTHING,
+		.ours = ours ? ours->presence : DOC_ABSENT,
+		.is_paused = ours && ours->is_paused,
+		.is_ours_used_up = is_used_up(walk, ours),
+		.is_remote_used_up = is_used_up(walk, remote),
+		.is_arriving = is_arriving(walk, doc),
+	};
+
+	if (ours && ours->presence == DOC_PRESENT)
+		return FILE_LOCAL;
+	if (!strcmp(site, walk->config->remote_site)) {
+		if (ours && ours->is_paused)
+			return FILE_PAUSED;
+		return is_used_up(walk, ours) ? FILE_FAILED : FILE_AWAITED;
+	}
+	in.remote = remote ? remote->presence : DOC_ABSENT;
+	return decide(&in).state;
+}
+
+/* Where a person of this machine would open it; allocated. */
+static char *path_of(const struct walk *walk, const struct doc_file *file)
+{
+	const struct config_site *site =
+		config_find_site(walk->config, walk->config->active_site);
+	int root = site && file->root ? config_site_root(site, file->root) : -1;
+
+	if (root < 0)
+		return strdup(file->path);
+	return strf("%s/%s", site->roots[root].path, file->rel);
+}
+
+static int visit(void *context, const struct doc *doc, const size_t *files,
+		 size_t n_files)
+{
+	struct walk *walk = context;
+	struct elsewhere *elsewhere = walk->elsewhere;
+
+	for (size_t i = 0; i < n_files; i++) {
+		const struct doc_file *file = &doc->files[files[i]];
+		_cleanup_(freep) char *path = path_of(walk, file);
+		struct elsewhere_file one = { doc, file, path,
+					      state_of(walk, doc, file) };
+		int r;
+
+		if (!path)
+			return cli_fail(walk->cli, EXIT_FAILED, "out of memory");
+		walk->is_known = walk->is_known || doc_find_site(file, elsewhere->site);
+		elsewhere->n_files++;
+		elsewhere->n_state[one.state]++;
+		elsewhere->bytes += file->size > 0 ? file->size : 0;
+		r = walk->fn ? walk->fn(walk->context, &one) : 0;
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int check_found(const struct walk *walk)
+{
+	const struct elsewhere *elsewhere = walk->elsewhere;
+
+	if (!elsewhere->n_files && walk->cli->n_args)
+		return cli_fail(walk->cli, EXIT_NOT_OURS,
+				"no published file is meant by that");
+	if (!walk->is_known && !config_find_site(walk->config, elsewhere->site))
+		return cli_fail(
+			walk->cli, EXIT_NOT_OURS,
+			"no preset and no record of these files names a site '%s'",
+			elsewhere->site);
+	return elsewhere->n_state[FILE_LOCAL] == elsewhere->n_files ? EXIT_DONE
+								    : EXIT_PARTLY;
+}
+
+int elsewhere_each(struct cli *cli, struct elsewhere *elsewhere, elsewhere_fn *fn,
+		   void *context)
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	_cleanup_(store_freep) struct store *store = NULL;
+	struct walk walk = {
+		.cli = cli, .elsewhere = elsewhere, .fn = fn, .context = context
+	};
+	int code = cli_load_config(cli, NULL, &config);
+
+	walk.config = config;
+	if (!code)
+		code = cli_open_store(cli, config, false, &store);
+	if (!code)
+		code = select_each(&(struct selection){ .cli = cli,
+							.config = config,
+							.store = store,
+							.frames = elsewhere->frames,
+							.is_everything = !cli->n_args },
+				   visit, &walk);
+	return code ? code : check_found(&walk);
+}
+
+struct json *elsewhere_json(const struct elsewhere_file *file)
+{
+	struct json *json = json_object();
+
+	json_set_text(json, "path", file->path);
+	json_set_text(json, "state", file_state_name(file->state));
+	json_set_int(json, "size", file->file->size);
+	return json;
+}
