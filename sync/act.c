@@ -9,6 +9,7 @@
 #include "sync/base/path.h"
 #include "sync/engine_private.h"
 #include "sync/place.h"
+#include "sync/progress.h"
 
 #define WAIT_MIN_MS 250
 #define WAIT_MAX_MS 10000
@@ -149,12 +150,40 @@ static void act_on_record(struct engine *engine, struct plan *plan,
 	}
 }
 
+static int rank_of(enum decide_action action)
+{
+	static const int ranks[] = {
+		[ACT_NOTHING] = 0,  [ACT_FAIL] = 1,        [ACT_STAMP] = 2,
+		[ACT_RECHECK] = 3,  [ACT_WAIT] = 4,        [ACT_PULL] = 1,
+		[ACT_CHECK] = 6,    [ACT_RECORD_OURS] = 1, [ACT_HASH] = 7,
+		[ACT_DOWNLOAD] = 8, [ACT_UPLOAD] = 8,      [ACT_UPLOAD_OVER] = 9,
+		[ACT_ASIDE] = 10,
+	};
+
+	return ranks[action];
+}
+
+/* Of several records, the one whose action goes first. */
+static size_t best_of(const struct assessment *assessment)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < assessment->path.n_records; i++)
+		if (rank_of(assessment->decisions[i].action) >
+		    rank_of(assessment->decisions[best].action))
+			best = i;
+	return best;
+}
+
+/* As OpenPype: that of our entry, else that of the remote's. */
 static int priority_of(const struct engine *engine, const struct index_record *record)
 {
+	int priority =
+		record->ours.priority ? record->ours.priority : record->remote.priority;
+
 	if (engine->setup.is_mirror)
 		return 0;
-	return record->ours.priority != DOC_PRIORITY_DEFAULT ? record->ours.priority
-							     : record->remote.priority;
+	return priority ? priority : DOC_PRIORITY_DEFAULT;
 }
 
 static void start_download(struct engine *engine, struct plan *plan,
@@ -166,6 +195,7 @@ static void start_download(struct engine *engine, struct plan *plan,
 	r = hydrate_fetch(engine->hydrator, plan->root, plan->rel, POOL_DOWNLOAD,
 			  priority_of(engine, record));
 	if (r == 0) {
+		plan->priority = priority_of(engine, record);
 		plan_set_phase(&engine->plans, plan, PLAN_DOWNLOAD);
 		return;
 	}
@@ -246,12 +276,59 @@ static void start_upload(struct engine *engine, struct plan *plan,
 		return;
 	}
 	plan->size = assessment->st.st_size;
+	order.job = plan_begin_job(&engine->plans, plan, order.priority);
 	if (upload_start(engine, assessment, &order) == 0) {
 		plan_set_phase(&engine->plans, plan, PLAN_UPLOAD);
 		return;
 	}
 	act_release(engine, plan);
 	look_again(engine, plan, engine->config->timing.retry_max_ms);
+}
+
+/* The transfer that is under way is one that nobody wants now. */
+static void stop_transfer(struct engine *engine, struct plan *plan)
+{
+	if (plan->phase == PLAN_DOWNLOAD) {
+		hydrate_forget(engine->hydrator, plan->root, plan->rel);
+		progress_clear(engine, plan->root, plan->rel);
+	} else if (!plan_void_job(&engine->plans, plan)) {
+		plan->is_held = true;
+		engine_cancel_upload(engine, plan->root, plan->rel);
+		return;
+	}
+	plan_set_phase(&engine->plans, plan, PLAN_IDLE);
+	act_release(engine, plan);
+	plan->is_forced = false;
+	syncer_decide(engine, plan->root, plan->rel);
+}
+
+static void change_priority(struct engine *engine, struct plan *plan, int priority)
+{
+	if (plan->phase == PLAN_DOWNLOAD) {
+		if (hydrate_fetch(engine->hydrator, plan->root, plan->rel, POOL_DOWNLOAD,
+				  priority) == 0)
+			plan->priority = priority;
+		return;
+	}
+	if (!plan_void_job(&engine->plans, plan))
+		return;
+	/* what is queued at the old place is void, and it is queued anew */
+	plan_set_phase(&engine->plans, plan, PLAN_IDLE);
+	syncer_decide(engine, plan->root, plan->rel);
+}
+
+void act_on_busy(struct engine *engine, struct plan *plan, struct assessment *assessment)
+{
+	size_t best = best_of(assessment);
+
+	if ((plan->phase != PLAN_UPLOAD && plan->phase != PLAN_DOWNLOAD) ||
+	    plan->is_held || !assessment->path.n_records)
+		return;
+	if (assessment->whole.state == FILE_PAUSED)
+		stop_transfer(engine, plan);
+	else if (priority_of(engine, &assessment->path.records[best]) != plan->priority)
+		change_priority(engine, plan,
+				priority_of(engine, &assessment->path.records[best]));
 }
 
 static bool start_check(struct engine *engine, struct plan *plan, int r)
@@ -414,19 +491,6 @@ static void act_on_path(struct engine *engine, struct plan *plan,
 	}
 }
 
-static int rank_of(enum decide_action action)
-{
-	static const int ranks[] = {
-		[ACT_NOTHING] = 0,  [ACT_FAIL] = 1,        [ACT_STAMP] = 2,
-		[ACT_RECHECK] = 3,  [ACT_WAIT] = 4,        [ACT_PULL] = 1,
-		[ACT_CHECK] = 6,    [ACT_RECORD_OURS] = 1, [ACT_HASH] = 7,
-		[ACT_DOWNLOAD] = 8, [ACT_UPLOAD] = 8,      [ACT_UPLOAD_OVER] = 9,
-		[ACT_ASIDE] = 10,
-	};
-
-	return ranks[action];
-}
-
 /* What failed came right by itself: nothing is left to do, or to tell. */
 static void forget_failure(struct engine *engine, struct plan *plan,
 			   const struct assessment *assessment)
@@ -442,18 +506,13 @@ static void forget_failure(struct engine *engine, struct plan *plan,
 void act_on(struct engine *engine, struct plan *plan, struct assessment *assessment)
 {
 	struct outbox_rows rows = { 0 };
-	size_t best = 0;
 
 	if (assessment->needs_rehash) {
 		start_check(engine, plan, check_disk_start(engine, assessment));
 		return;
 	}
-	for (size_t i = 0; i < assessment->path.n_records; i++) {
+	for (size_t i = 0; i < assessment->path.n_records; i++)
 		act_on_record(engine, plan, assessment, i, &rows);
-		if (rank_of(assessment->decisions[i].action) >
-		    rank_of(assessment->decisions[best].action))
-			best = i;
-	}
 	outbox_commit(engine, &rows);
 	outbox_rows_done(&rows);
 	forget_failure(engine, plan, assessment);
@@ -464,7 +523,7 @@ void act_on(struct engine *engine, struct plan *plan, struct assessment *assessm
 		act_force(engine, plan, assessment);
 		return;
 	}
-	act_on_path(engine, plan, assessment, best);
+	act_on_path(engine, plan, assessment, best_of(assessment));
 	if (plan->phase == PLAN_IDLE && plan->due_ms == INT64_MAX && !plan->is_failed) {
 		if (plan->is_pull)
 			engine->n_pulls--;

@@ -221,6 +221,12 @@ static struct decision decide_record(const struct assess_setup *setup,
 		.is_mirror = setup->is_mirror,
 	};
 
+	if (setup->pauses) {
+		in.is_upload_held = pauses_hold(setup->pauses, record->project, a->root,
+						a->rel, PAUSE_UPLOADS);
+		in.is_download_held = pauses_hold(setup->pauses, record->project, a->root,
+						  a->rel, PAUSE_DOWNLOADS);
+	}
 	look_at_whiteouts(setup, a, record, &in);
 	return decide(&in);
 }

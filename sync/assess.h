@@ -12,6 +12,7 @@
 #include "sync/decide.h"
 #include "sync/index.h"
 #include "sync/journal.h"
+#include "sync/pauses.h"
 #include "sync/roots.h"
 
 struct assess_setup {
@@ -19,6 +20,7 @@ struct assess_setup {
 	struct index *index;
 	struct journal *journal;
 	struct roots *roots;
+	struct pauses *pauses; /* or NULL: nothing is held */
 	bool is_mirror;
 };
 

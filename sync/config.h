@@ -40,6 +40,7 @@ struct config_timing {
 	int64_t retry_min_ms; /* first backoff after a transient fault: 1 s */
 	int64_t retry_max_ms; /* longest backoff: 5 min */
 	int64_t sweep_ms;     /* what is recorded here is looked at again: 10 min */
+	int64_t progress_ms; /* progress of transfers is written this often: 5 s; 0: never */
 	int64_t compare_ms; /* the remote as a whole is compared with the records: 24 h */
 	int64_t probe_ms;   /* a faulty site or root is probed this often: 10 s */
 };

@@ -10,6 +10,9 @@ static struct decision transfer(const struct decide_input *in, enum decide_actio
 {
 	if (in->is_paused)
 		return DECIDE(ACT_NOTHING, FILE_PAUSED, row, "paused in the document");
+	if (action == ACT_DOWNLOAD ? in->is_download_held : in->is_upload_held)
+		return DECIDE(ACT_NOTHING, FILE_PAUSED, row,
+			      "paused here by a person: `sitefs resume` goes on");
 	if (is_used_up)
 		return DECIDE(ACT_NOTHING, FILE_FAILED, row,
 			      "all tries are used up: `sitefs retry` starts over");

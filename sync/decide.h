@@ -40,6 +40,7 @@ struct decide_input {
 	bool is_newer_truth; /* the truth record says other bytes than the stamp */
 	bool is_replaced; /* foreign now, but a whole replacement (new inode) of an original that we sent */
 	bool is_paused;                          /* the entry at either site */
+	bool is_upload_held, is_download_held;   /* by a person, on this machine */
 	bool is_ours_used_up, is_remote_used_up; /* tries >= retry_cnt */
 	bool has_tmp;                            /* "<name>.tmp" lies beside it */
 	bool is_young;                           /* the record is young */

@@ -23,7 +23,10 @@ enum doc_presence {
 	DOC_PRESENT = 2, /* "+" */
 };
 
+/* Of an entry that has none: 0; of a transfer where neither entry has one: 50. */
+#define DOC_PRIORITY_NONE 0
 #define DOC_PRIORITY_DEFAULT 50
+#define DOC_PRIORITY_MAX 1000
 
 /* One element of files[].sites. */
 struct doc_site {
@@ -34,7 +37,7 @@ struct doc_site {
 	char *error;        /* or NULL */
 	int64_t failed_ms;  /* last_failed_dt, 0 = none */
 	int tries;          /* 0 = none */
-	int priority;       /* DOC_PRIORITY_DEFAULT where the key is missing */
+	int priority;       /* DOC_PRIORITY_NONE where the key is missing */
 	bool is_paused;     /* the key exists, whatever its value (C6) */
 	double progress;    /* 0..1; -1 where missing or not a number of that range */
 };

@@ -41,7 +41,7 @@ static int add_site(struct doc_file *file, const char *name, struct doc_site **r
 	*site = (struct doc_site){
 		.name = strdup(name),
 		.presence = DOC_WANTED,
-		.priority = DOC_PRIORITY_DEFAULT,
+		.priority = DOC_PRIORITY_NONE,
 		.progress = -1,
 	};
 	if (!site->name)

@@ -34,6 +34,8 @@ struct assess_setup engine_assess_setup(const struct engine *engine)
 		.index = engine->index,
 		.journal = engine->journal,
 		.roots = engine->roots,
+		/* its lock is all that changes */
+		.pauses = (struct pauses *)(uintptr_t)&engine->pauses,
 		.is_mirror = engine->setup.is_mirror,
 	};
 }
@@ -149,6 +151,15 @@ void engine_call_begin(struct engine *engine, struct call *call)
 		call->next->at = &call->next;
 	engine->calls = call;
 	__atomic_store_n(&call->provider.cancel, engine->is_stopping, __ATOMIC_RELAXED);
+	mutex_unlock(&engine->lock);
+}
+
+void engine_cancel_upload(struct engine *engine, int root, const char *rel)
+{
+	mutex_lock(&engine->lock);
+	for (struct call *call = engine->calls; call; call = call->next)
+		if (call->rel && call->root == root && strcmp(call->rel, rel) == 0)
+			__atomic_store_n(&call->provider.cancel, true, __ATOMIC_RELAXED);
 	mutex_unlock(&engine->lock);
 }
 
@@ -289,6 +300,8 @@ static int open_parts(struct engine *engine, struct error *error)
 		r = lost_projects_load(&engine->lost_projects, engine->journal,
 				       engine->setup.can_adopt);
 	if (r == 0)
+		r = pauses_load(&engine->pauses, engine->journal);
+	if (r == 0)
 		r = check_fact(engine, "site", engine->config->active_site, error);
 	if (r == 0)
 		r = find_store(engine, error);
@@ -331,6 +344,7 @@ int engine_new(const struct engine_setup *setup, struct engine **ret, struct err
 	events_init(&engine->events);
 	tally_init(&engine->tally);
 	lost_projects_init(&engine->lost_projects);
+	pauses_init(&engine->pauses);
 	r = copy_setup(engine, setup);
 	if (r == 0)
 		r = open_parts(engine, error);
@@ -493,6 +507,7 @@ void engine_free(struct engine *engine)
 	events_done(&engine->events);
 	tally_done(&engine->tally);
 	lost_projects_done(&engine->lost_projects);
+	pauses_done(&engine->pauses);
 	plans_done(&engine->plans);
 	news_done(&engine->news);
 	map_done(&engine->dirty, NULL);

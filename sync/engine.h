@@ -4,7 +4,7 @@
  * to the store: it follows the feed, decides (sync/decide), starts transfers and replays the outbox.
  *
  * fs and tools use what is declared here; any thread unless said. No function here but
- * engine_new/start/stop waits for the network or the store.
+ * engine_new/start/stop and engine_release() waits for the network or the store.
  */
 #pragma once
 
@@ -17,6 +17,7 @@
 #include "sync/hydrate.h"
 #include "sync/index.h"
 #include "sync/journal.h"
+#include "sync/pauses.h"
 #include "sync/provider.h"
 #include "sync/roots.h"
 #include "sync/view.h"
@@ -121,6 +122,25 @@ struct engine_result {
  * is now becomes the truth). REL NULL: every failed file. */
 int engine_retry(struct engine *engine, int root, const char *rel, bool accept,
 		 struct engine_result *ret);
+/* What became of local copies. */
+struct engine_release {
+	int64_t n_released, bytes;
+	int64_t n_kept; /* originals */
+	int64_t n_failed;
+	char first_error[256];
+};
+/* Unlinks the copies at and below the path that the remote is found to hold just now (sync/release.h); adds to RET.
+ * Waits for the remote. 0; INDEX_NONE; negative with ERROR where nothing can be asked of the remote. */
+int engine_release(struct engine *engine, int root, const char *rel,
+		   struct engine_release *ret, struct error *error);
+/* Holds background transfers back (sync/pauses.h), durably; those that run are cut short, and no try is counted. Reads
+ * go on. */
+int engine_pause(struct engine *engine, const struct pause *pause);
+/* The number of pauses that were ended. */
+int engine_resume(struct engine *engine, const struct pause *pause);
+void engine_each_pause(struct engine *engine,
+		       void (*fn)(void *context, const struct pause *pause),
+		       void *context);
 /* Lifts whiteouts, else brings back the newest superseded file if the name is free. */
 int engine_restore(struct engine *engine, int root, const char *rel,
 		   struct engine_result *ret);

@@ -45,6 +45,7 @@ struct engine {
 	struct events events;
 	struct tally tally;
 	struct lost_projects lost_projects;
+	struct pauses pauses;
 	pthread_t thread;
 	bool has_thread;
 
@@ -58,11 +59,14 @@ struct engine {
 	bool needs_reading; /* a project is back: everything is read again */
 	bool is_swept;      /* the first look at everything is done */
 	int64_t next_sweep_ms;
-	bool is_probing;   /* a probe of the remote is under way */
-	bool has_probed;   /* its first answer came */
-	int n_busy_probes; /* in a row: the remote had trouble of the moment */
-	struct news news;  /* what others do at the remote */
-	int64_t n_pulls;   /* of this pass: more than 100 mean a lost root */
+	int64_t next_progress_ms;
+	bool needs_resuming;    /* a pause is over: what waits is looked at */
+	int64_t next_resume_ms; /* wall time at which one ends by itself */
+	bool is_probing;        /* a probe of the remote is under way */
+	bool has_probed;        /* its first answer came */
+	int n_busy_probes;      /* in a row: the remote had trouble of the moment */
+	struct news news;       /* what others do at the remote */
+	int64_t n_pulls;        /* of this pass: more than 100 mean a lost root */
 	struct map
 		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
 	struct map
@@ -101,6 +105,8 @@ struct engine {
 /* A provider call that engine_stop() can cancel. */
 struct call {
 	struct provider_call provider;
+	int root;        /* of an upload: its path */
+	const char *rel; /* or NULL */
 	struct call *next, **at;
 };
 
@@ -126,6 +132,8 @@ void engine_set_remote_fault(struct engine *engine, int outcome, const char *tex
 void engine_set_upload_fault(struct engine *engine, int outcome, const char *text);
 void engine_call_begin(struct engine *engine, struct call *call);
 void engine_call_end(struct engine *engine, struct call *call);
+/* The upload of that path ends as if it had been cut short, if it runs. */
+void engine_cancel_upload(struct engine *engine, int root, const char *rel);
 bool engine_has_fault(struct engine *engine, struct fault *ret);
 /* True where nothing may be recorded or moved in the background. */
 bool engine_is_passive(const struct engine *engine);
@@ -176,6 +184,9 @@ int outbox_commit(struct engine *engine, struct outbox_rows *rows);
 
 /* ---- act.c: decisions -> jobs and rows; sync thread ---- */
 void act_on(struct engine *engine, struct plan *plan, struct assessment *assessment);
+/* The same where a transfer is under way: it is stopped where it is paused, and moved in the queue where its priority
+ * is another one. */
+void act_on_busy(struct engine *engine, struct plan *plan, struct assessment *assessment);
 /* Gives the upload lease back, if one is held. */
 void act_release(struct engine *engine, struct plan *plan);
 int64_t act_backoff_ms(const struct config *config, int n_faults);

@@ -309,7 +309,7 @@ static int load_old(struct put *put)
 	(int64_t)((s) ? (s)->presence : DOC_ABSENT), (s) ? (s)->created_ms : (int64_t)0, \
 		(s) ? (s)->failed_ms : (int64_t)0, (s) ? (s)->id : NULL,                 \
 		(s) ? (s)->error : NULL, (int64_t)((s) ? (s)->tries : 0),                \
-		(int64_t)((s) ? (s)->priority : DOC_PRIORITY_DEFAULT),                   \
+		(int64_t)((s) ? (s)->priority : DOC_PRIORITY_NONE),                      \
 		(int64_t)((s) ? (s)->is_paused : 0), (s) ? (s)->progress : -1.0
 
 /* NODE 0: refused. OLD: the row to be replaced, or NULL. */

@@ -138,6 +138,47 @@ void plan_set_bytes(struct plans *plans, int root, const char *rel, int64_t byte
 	mutex_unlock(&plans->lock);
 }
 
+uint64_t plan_begin_job(struct plans *plans, struct plan *plan, int priority)
+{
+	uint64_t job;
+
+	mutex_lock(&plans->lock);
+	job = plan->job = ++plans->last_job;
+	plan->is_running = false;
+	plan->priority = priority;
+	mutex_unlock(&plans->lock);
+	return job;
+}
+
+bool plans_claim(struct plans *plans, int root, const char *rel, uint64_t job)
+{
+	_cleanup_(freep) char *key = plan_key(root, rel);
+	struct plan *plan;
+	bool is_ours;
+
+	if (!key)
+		return false;
+	mutex_lock(&plans->lock);
+	plan = map_get(&plans->map, key);
+	is_ours = plan && plan->job == job;
+	if (is_ours)
+		plan->is_running = true;
+	mutex_unlock(&plans->lock);
+	return is_ours;
+}
+
+bool plan_void_job(struct plans *plans, struct plan *plan)
+{
+	bool is_void;
+
+	mutex_lock(&plans->lock);
+	is_void = !plan->is_running;
+	if (is_void)
+		plan->job = 0;
+	mutex_unlock(&plans->lock);
+	return is_void;
+}
+
 bool plans_glance(struct plans *plans, int root, const char *rel, struct plan_glance *ret)
 {
 	_cleanup_(freep) char *key = plan_key(root, rel);
@@ -234,6 +275,48 @@ static int take_due(struct plans *plans, int64_t now_ms, struct due **ret, size_
 	*ret = due;
 	*ret_n = n;
 	return 0;
+}
+
+bool plans_are_busy(struct plans *plans)
+{
+	struct map_slot *slot;
+	bool is_busy = false;
+	size_t pos = 0;
+
+	mutex_lock(&plans->lock);
+	while (!is_busy && (slot = map_next(&plans->map, &pos))) {
+		const struct plan *plan = slot->value;
+
+		is_busy = plan->phase == PLAN_UPLOAD || plan->phase == PLAN_DOWNLOAD;
+	}
+	mutex_unlock(&plans->lock);
+	return is_busy;
+}
+
+void plans_each_busy(struct plans *plans,
+		     void (*fn)(void *context, int root, const char *rel), void *context)
+{
+	struct due *busy;
+	struct map_slot *slot;
+	size_t pos = 0, n = 0;
+
+	mutex_lock(&plans->lock);
+	busy = calloc(map_size(&plans->map) + 1, sizeof(*busy));
+	while (busy && (slot = map_next(&plans->map, &pos))) {
+		const struct plan *plan = slot->value;
+
+		if (plan->phase != PLAN_UPLOAD && plan->phase != PLAN_DOWNLOAD)
+			continue;
+		busy[n].root = plan->root;
+		busy[n].rel = strdup(plan->rel);
+		n += busy[n].rel != NULL;
+	}
+	mutex_unlock(&plans->lock);
+	for (size_t i = 0; i < n; i++) {
+		fn(context, busy[i].root, busy[i].rel);
+		free(busy[i].rel);
+	}
+	free(busy);
 }
 
 int64_t plans_take_due(struct plans *plans, int64_t now_ms,

@@ -35,6 +35,10 @@ struct plan {
 	bool is_pull;    /* our entry waits to be pulled (counted against a lost root) */
 	bool is_patient; /* waits for another hand: sync --once does not wait with it */
 	bool is_dirty;   /* touched while a job ran: decide again after it */
+	bool is_held;    /* its upload was cut short by a pause: nothing failed */
+	uint64_t job; /* number of its upload; another one that is still queued is void */
+	bool is_running; /* that upload has begun */
+	int priority;    /* of the transfer under way */
 	enum plan_phase
 		wanted; /* PLAN_UPLOAD, PLAN_DOWNLOAD: what it waits to begin; else PLAN_IDLE */
 	char *error;         /* of the last failure, for people */
@@ -45,6 +49,7 @@ struct plans {
 	struct mutex lock;
 	struct map map GUARDED_BY(&lock);      /* "ROOT:REL" -> struct plan */
 	int64_t next_due_ms GUARDED_BY(&lock); /* no plan is due before */
+	uint64_t last_job GUARDED_BY(&lock);
 };
 
 void plans_init(struct plans *plans);
@@ -63,6 +68,17 @@ void plan_set_wanted(struct plans *plans, struct plan *plan, enum plan_phase wan
 /* TEXT NULL: no failure to show. */
 void plan_set_error(struct plans *plans, struct plan *plan, const char *text,
 		    bool is_failed);
+/* An upload is submitted: its number, which the job brings to plans_claim(). */
+uint64_t plan_begin_job(struct plans *plans, struct plan *plan, int priority);
+/* Worker: the upload of that number begins; false where it is void. */
+bool plans_claim(struct plans *plans, int root, const char *rel, uint64_t job);
+/* Sync thread: the upload is void, unless it has begun: false then. */
+bool plan_void_job(struct plans *plans, struct plan *plan);
+/* Some transfer is under way. */
+bool plans_are_busy(struct plans *plans);
+/* Sync thread: calls FN for each path with a transfer under way. FN may change the table. */
+void plans_each_busy(struct plans *plans,
+		     void (*fn)(void *context, int root, const char *rel), void *context);
 void plan_set_bytes(struct plans *plans, int root, const char *rel, int64_t bytes);
 
 /* Any thread: a copy of what people see. False where there is none. */

@@ -9,6 +9,7 @@
 #include "sync/base/path.h"
 #include "sync/engine_private.h"
 #include "sync/place.h"
+#include "sync/release.h"
 
 static void note(struct engine_result *result, int r, const char *rel, const char *text)
 {
@@ -129,6 +130,66 @@ int engine_retry(struct engine *engine, int root, const char *rel, bool accept,
 					     &request);
 	}
 	return r == INDEX_NONE ? 0 : r;
+}
+
+/* ---- release ---- */
+
+int engine_release(struct engine *engine, int root, const char *rel,
+		   struct engine_release *ret, struct error *error)
+{
+	struct fault fault;
+
+	if (engine->setup.is_read_only)
+		return error_set(error, -EROFS, "this daemon's mount is read-only");
+	if (!engine->provider)
+		return error_set(error, -ENODEV,
+				 "there is no remote site that could have the files");
+	if (roots_are_lost(engine->roots, error))
+		return -ESTALE;
+	if (engine_has_fault(engine, &fault) && !fault.is_of_writing)
+		return error_set(error, -EHOSTUNREACH,
+				 "remote site '%s' stands still: %s",
+				 engine->config->remote_site, fault.text);
+	return release_run(engine, root, rel, ret);
+}
+
+/* ---- pause, resume ---- */
+
+static void decide_busy(void *context, int root, const char *rel)
+{
+	syncer_decide(context, root, rel);
+}
+
+static void handle_pauses(struct engine *engine, struct mail *mail)
+{
+	engine->needs_resuming = true;
+	/* what runs is stopped before all else is looked at */
+	plans_each_busy(&engine->plans, decide_busy, engine);
+}
+
+int engine_pause(struct engine *engine, const struct pause *pause)
+{
+	int r = pauses_put(&engine->pauses, pause);
+
+	if (r == 0)
+		engine_post(engine, mail_new(handle_pauses, 0, NULL));
+	return r;
+}
+
+int engine_resume(struct engine *engine, const struct pause *pause)
+{
+	int n = pauses_end(&engine->pauses, pause);
+
+	if (n > 0)
+		engine_post(engine, mail_new(handle_pauses, 0, NULL));
+	return n;
+}
+
+void engine_each_pause(struct engine *engine,
+		       void (*fn)(void *context, const struct pause *pause),
+		       void *context)
+{
+	pauses_each(&engine->pauses, fn, context);
 }
 
 /* ---- restore ---- */

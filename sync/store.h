@@ -51,7 +51,7 @@ enum record_op {
 		1, /* set id, created_dt; unset error, tries, last_failed_dt, progress (C4);
 			    adds the whole entry where it is absent (C8) */
 	RECORD_FAILED,   /* set tries, error, last_failed_dt; unset progress (C5) */
-	RECORD_PROGRESS, /* set progress */
+	RECORD_PROGRESS, /* set progress; a negative one: unset it */
 	RECORD_PULL,     /* remove the entry */
 	RECORD_RETRY,    /* unset tries, error, last_failed_dt, progress */
 };
@@ -79,23 +79,31 @@ struct record {
 void record_done(struct record *record);
 DEFINE_CLEANUP(struct record *, record_done);
 
-/* A change to the site that a person names: whole documents or single files of one. */
+/* A change to the site that a person names: whole documents or some files of one. */
 enum site_edit_op {
-	SITE_ADD = 1,  /* push {name} where absent; never created_dt */
+	SITE_ADD = 1,  /* push {name[, priority]} where absent; never created_dt */
 	SITE_REMOVE,   /* pull the entry */
-	SITE_RESET,    /* replace by {name[, priority]} */
+	SITE_RESET,    /* replace by {name[, priority]}: the entry's own priority */
 	SITE_PAUSE,    /* set paused: true */
 	SITE_UNPAUSE,  /* unset paused */
 	SITE_PRIORITY, /* set priority */
+	SITE_RETRY,    /* unset tries, error, last_failed_dt, progress */
 	SITE_LIST_FORM, /* an old form of `sites` becomes a list, nothing else; SITE is not used */
 };
 
 struct site_edit {
 	enum site_edit_op op;
 	const char *project, *repre;
-	const char *file; /* NULL: every file of the representation */
+	const char *const *files; /* their ids; NULL: every file of the representation */
+	size_t n_files;
 	const char *site;
-	int priority;
+	int priority; /* PRIORITY; ADD: 0 = the key is left out */
+};
+
+struct site_edited {
+	int result; /* 0; STORE_GONE: no such document, or none of its files; -EFBIG: it would outgrow BSON;
+		       -EBADMSG: it is none. Nothing was changed then */
+	size_t n_changed; /* entries */
 };
 
 /* What a store says of itself. */
@@ -146,10 +154,11 @@ struct store_ops {
 	 * says that none was made. Old forms of `sites` are converted whole where touched. */
 	int (*record)(struct store *store, const struct record *records, size_t n,
 		      int *results);
-	/* 0, STORE_GONE; the number of entries changed goes to ret_changed. -EFBIG: the document
-	 * would outgrow BSON. */
-	int (*edit)(struct store *store, const struct site_edit *edit,
-		    size_t *ret_changed);
+	/* N edits, in order; quickest where those of one project, and of one document, follow each other. The
+	 * embedded store makes all in one transaction; MongoDB some hundred documents at a time: after a negative
+	 * result some may be made. Doing them again is doing them once. */
+	int (*edit)(struct store *store, const struct site_edit *edits, size_t n,
+		    struct site_edited *results);
 	/* Adds the record, or completes the one that says the same bytes (digests, remotes); where it
 	 * says other bytes: replaced if REPLACE, else STORE_CONFLICT. REPLACE takes over the mtime of
 	 * the same bytes too. -EINVAL: no size. */

@@ -270,42 +270,176 @@ int store_entries_load(const struct buf *doc, const struct store_place *place,
 	return r;
 }
 
+static void write_entries(struct buf *out, const struct store_entries *entries)
+{
+	size_t begin = bson_write_open(out, BSON_WRITE_ARRAY, "sites");
+
+	for (size_t i = 0; i < entries->n; i++) {
+		char key[24];
+
+		snprintf(key, sizeof(key), "%zu", i);
+		bson_write_raw(out, entries->list[i].type, key,
+			       entries->list[i].value.data, entries->list[i].value.len);
+	}
+	bson_write_end(out, begin);
+}
+
+/* The length of the document or array at AT becomes larger by MORE, modulo 2^32. */
+static void grow(struct buf *out, size_t at, size_t more)
+{
+	uint32_t len;
+
+	memcpy(&len, out->data + at, sizeof(len));
+	len = BSON_UINT32_TO_LE(BSON_UINT32_FROM_LE(len) + (uint32_t)more);
+	memcpy(out->data + at, &len, sizeof(len));
+}
+
 int store_entries_save(struct buf *doc, const struct store_place *place,
 		       const struct store_entries *entries)
 {
 	const size_t outer[] = { 0, place->files, place->file };
 	_cleanup_(buf_done) struct buf out = { 0 };
-	size_t begin, tail = doc->len - place->end;
 	struct buf old;
 
 	buf_add(&out, doc->data, place->start);
-	begin = bson_write_open(&out, BSON_WRITE_ARRAY, "sites");
-	for (size_t i = 0; i < entries->n; i++) {
-		char key[24];
-
-		snprintf(key, sizeof(key), "%zu", i);
-		bson_write_raw(&out, entries->list[i].type, key,
-			       entries->list[i].value.data, entries->list[i].value.len);
-	}
-	bson_write_end(&out, begin);
-	buf_add(&out, doc->data + place->end, tail);
+	write_entries(&out, entries);
+	buf_add(&out, doc->data + place->end, doc->len - place->end);
 	if (out.has_failed)
 		return -ENOMEM;
 	if (out.len > BSON_CHECK_MAX_SIZE)
 		return -EFBIG;
-	for (size_t i = 0; i < ARRAY_SIZE(outer); i++) {
-		uint32_t len;
-
-		memcpy(&len, out.data + outer[i], sizeof(len));
-		len = BSON_UINT32_FROM_LE(len) + (uint32_t)(out.len - doc->len);
-		len = BSON_UINT32_TO_LE(len);
-		memcpy(out.data + outer[i], &len, sizeof(len));
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(outer); i++)
+		grow(&out, outer[i], out.len - doc->len);
 	old = *doc;
 	*doc = out;
 	out = old;
 	return 0;
 }
+
+/* ---- all files in one pass ---- */
+
+struct pass {
+	const struct buf *doc;
+	struct buf out;
+	size_t copied; /* bytes of DOC that are in OUT, or replaced there */
+};
+
+/* Puts ENTRIES in place of what DOC has there, after all that lies before it. */
+static void put_back(struct pass *pass, const struct store_place *place,
+		     const struct store_entries *entries)
+{
+	size_t file, sites;
+
+	buf_add(&pass->out, pass->doc->data + pass->copied, place->start - pass->copied);
+	sites = pass->out.len;
+	file = sites - (place->start - place->file);
+	write_entries(&pass->out, entries);
+	if (!pass->out.has_failed)
+		grow(&pass->out, file,
+		     pass->out.len - sites - (place->end - place->start));
+	pass->copied = place->end;
+}
+
+/* Objects by site, or a list that holds texts. What is of no form is left: nothing is known of it. */
+static bool is_old_form(const struct buf *doc, const struct store_place *place)
+{
+	struct bson_walk walk;
+
+	if (place->type == BSON_TYPE_DOCUMENT)
+		return true;
+	if (place->type != BSON_TYPE_ARRAY)
+		return false;
+	/* the value stands behind its type and key */
+	for (bson_walk_init(&walk, doc->data + place->start + 1 + sizeof("sites"),
+			    place->end - place->start - 1 - sizeof("sites"));
+	     bson_walk_next(&walk);)
+		if (bson_iter_type(&walk.it) == BSON_TYPE_UTF8)
+			return true;
+	return false;
+}
+
+static void file_done(struct store_file *file)
+{
+	free(file->id);
+	store_entries_done(&file->entries);
+}
+
+static int take_file_id(const struct bson_walk *file, char **ret)
+{
+	struct bson_walk walk;
+
+	bson_walk_enter(file, &walk);
+	while (bson_walk_next(&walk)) {
+		if (strcmp(walk.key, "_id") != 0)
+			continue;
+		if (!BSON_ITER_HOLDS_OID(&walk.it) && !bson_get_text(&walk.it))
+			return 0;
+		*ret = bson_id_text(&walk.it);
+		return *ret ? 0 : -ENOMEM;
+	}
+	return 0;
+}
+
+static int pass_file(struct pass *pass, const struct bson_walk *walk, store_file_fn *fn,
+		     void *context)
+{
+	_cleanup_(file_done) struct store_file file = { 0 };
+	struct store_place place = { 0 };
+	int r;
+
+	place_read(&place, pass->doc->data, walk);
+	file.is_old_form = is_old_form(pass->doc, &place);
+	r = take_file_id(walk, &file.id);
+	if (r == 0)
+		r = store_entries_load(pass->doc, &place, &file.entries);
+	if (r == 0)
+		r = fn(context, &file);
+	if (r > 0)
+		put_back(pass, &place, &file.entries);
+	return r < 0 ? r : 0;
+}
+
+/* The rest of DOC follows, and OUT takes its place. */
+static int pass_end(struct pass *pass, struct buf *doc, size_t files)
+{
+	buf_add(&pass->out, doc->data + pass->copied, doc->len - pass->copied);
+	if (pass->out.has_failed)
+		return -ENOMEM;
+	if (pass->out.len > BSON_CHECK_MAX_SIZE)
+		return -EFBIG;
+	grow(&pass->out, 0, pass->out.len - doc->len);
+	grow(&pass->out, files, pass->out.len - doc->len);
+	buf_done(doc);
+	*doc = pass->out;
+	pass->out = (struct buf){ 0 };
+	return 0;
+}
+
+int store_entries_each(struct buf *doc, store_file_fn *fn, void *context)
+{
+	struct pass pass = { .doc = doc };
+	struct bson_walk files, file;
+	int r = 0;
+
+	if (!store_is_representation(doc))
+		return STORE_GONE;
+	bson_walk_init(&files, doc->data, doc->len);
+	while (bson_walk_next(&files))
+		if (strcmp(files.key, "files") == 0)
+			break;
+	if (!bson_walk_is(&files, BSON_TYPE_ARRAY, "files"))
+		return 0;
+	bson_walk_enter(&files, &file);
+	while (r == 0 && bson_walk_next(&file))
+		if (bson_iter_type(&file.it) == BSON_TYPE_DOCUMENT)
+			r = pass_file(&pass, &file, fn, context);
+	if (r == 0 && pass.copied)
+		r = pass_end(&pass, doc, (size_t)((const char *)files.value - doc->data));
+	buf_done(&pass.out);
+	return r;
+}
+
+/* ---- fields of an entry ---- */
 
 static void field_write(struct buf *buf, const struct store_field *field)
 {

@@ -52,6 +52,17 @@ int store_entries_load(const struct buf *doc, const struct store_place *place,
 /* As a list of objects, in place of what was there. 0; -EFBIG or -ENOMEM with DOC as it was. */
 int store_entries_save(struct buf *doc, const struct store_place *place,
 		       const struct store_entries *entries);
+/* A file of the walk below. */
+struct store_file {
+	char *id; /* as in sync/bson_id.h; NULL where it has none */
+	struct store_entries entries;
+	bool is_old_form; /* its `sites` is an object, or a list with texts */
+};
+/* 1: the entries were changed, 0: not; or a negative errno, which ends the walk. */
+typedef int store_file_fn(void *context, struct store_file *file);
+/* Calls FN for each file and puts back what it changes, all with one copy of DOC. 0; STORE_GONE: no representation;
+ * -EFBIG or -ENOMEM or FN's errno with DOC as it was. */
+int store_entries_each(struct buf *doc, store_file_fn *fn, void *context);
 /* The first of that name, or NULL. */
 struct store_entry *store_entries_find(const struct store_entries *entries,
 				       const char *name);

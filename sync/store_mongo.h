@@ -73,8 +73,16 @@ int store_mongo_find(struct store *store, const char *project, const char *type,
 
 int store_mongo_record(struct store *store, const struct record *records, size_t n,
 		       int *results);
-int store_mongo_edit(struct store *store, const struct site_edit *edit,
-		     size_t *ret_changed);
+int store_mongo_edit(struct store *store, const struct site_edit *edits, size_t n,
+		     struct site_edited *results);
+/* Makes the change in a document, by CHANGE, as often as it is read: read, decide, send the difference. 0, STORE_GONE;
+ * what CHANGE returned; -EBUSY where others never cease to change it. */
+typedef int store_mongo_change_fn(void *context, struct buf *doc);
+int store_mongo_change(struct store_mongo *s, const char *project, const char *id,
+		       store_mongo_change_fn *change, void *context);
+/* A write that changes nothing, on a majority like any other: what was read is not rolled back after it. */
+int store_mongo_confirm(struct store_mongo *s, mongoc_collection_t *collection,
+			const char *id);
 int store_mongo_insert(struct store *store, const char *project, const struct buf *docs,
 		       size_t n, int *results);
 int store_mongo_publish(struct store *store, const char *project, const struct buf *docs,
@@ -125,6 +133,9 @@ int store_mongo_names(struct store_mongo *s, struct buf *ret);
 /* Tells who polls what was changed; nothing where the server has change streams. */
 int store_mongo_touch(struct store_mongo *s, enum store_event_kind kind,
 		      const char *project, const char *id);
+/* The same of many documents of a project. */
+int store_mongo_touch_all(struct store_mongo *s, const char *project,
+			  const char *const *ids, size_t n);
 
 /* ---- the feed ---- */
 

@@ -18,9 +18,6 @@
 /* From here on whole `sites` are compared: an entry that equals nothing, itself included, cannot be addressed. */
 #define WHOLE_FROM 3
 
-/* Makes the change in DOC, as often as it is read. 0 or -ENOMEM, -EFBIG; STORE_GONE where there is no document. */
-typedef int change_fn(void *context, struct buf *doc);
-
 static int load_doc(struct store_mongo *s, const char *project, const char *id,
 		    struct buf *ret)
 {
@@ -61,8 +58,8 @@ static int send_update(struct store_mongo *s, mongoc_collection_t *collection,
 	return has_matched ? 0 : STORE_CONFLICT;
 }
 
-/* A write that changes nothing, on a majority like any other: what was read is not rolled back after it. */
-static int confirm(struct store_mongo *s, mongoc_collection_t *collection, const char *id)
+int store_mongo_confirm(struct store_mongo *s, mongoc_collection_t *collection,
+			const char *id)
 {
 	_cleanup_(bson_destroyp) bson_t *update =
 		BCON_NEW("$set", "{", "type", BCON_UTF8("representation"), "}");
@@ -83,7 +80,7 @@ static int confirm(struct store_mongo *s, mongoc_collection_t *collection, const
 
 struct target {
 	const char *project, *id;
-	change_fn *change;
+	store_mongo_change_fn *change;
 	void *context;
 	mongoc_collection_t *collection;
 	bool is_whole;
@@ -109,30 +106,30 @@ static int send_difference(struct store_mongo *s, const struct target *target,
 		range.skip += diff.n_files;
 	}
 	if (r == 0 && range.skip == 0)
-		return confirm(s, target->collection, target->id);
+		return store_mongo_confirm(s, target->collection, target->id);
 	if (r == 0)
 		r = store_mongo_touch(s, STORE_EVENT_DOC, target->project, target->id);
 	return r;
 }
 
-/* 0, STORE_GONE; -EBUSY where others never cease to change it. */
-static int change_doc(struct store_mongo *s, struct target *target)
+int store_mongo_change(struct store_mongo *s, const char *project, const char *id,
+		       store_mongo_change_fn *change, void *context)
 {
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *collection =
-		store_mongo_project(s, target->project);
+		store_mongo_project(s, project);
+	struct target target = { project, id, change, context, collection, false };
 	_cleanup_(buf_done) struct buf old_doc = { 0 }, new_doc = { 0 };
 	int r = STORE_CONFLICT;
 
-	target->collection = collection;
 	for (int i = 0; r == STORE_CONFLICT && i < CHANGE_TRIES; i++) {
-		target->is_whole = i >= WHOLE_FROM;
-		r = load_doc(s, target->project, target->id, &old_doc);
+		target.is_whole = i >= WHOLE_FROM;
+		r = load_doc(s, project, id, &old_doc);
 		if (r == 0)
 			r = copy_doc(&old_doc, &new_doc);
 		if (r == 0)
-			r = target->change(target->context, &new_doc);
+			r = change(context, &new_doc);
 		if (r == 0)
-			r = send_difference(s, target, &old_doc, &new_doc);
+			r = send_difference(s, &target, &old_doc, &new_doc);
 	}
 	return r == STORE_CONFLICT ? -EBUSY : r;
 }
@@ -174,11 +171,8 @@ static void set_results(const struct record_run *run, int result)
 
 static int record_run(struct store_mongo *s, const struct record_run *run)
 {
-	struct target target = { .project = run->records->project,
-				 .id = run->records->repre,
-				 .change = change_records,
-				 .context = (void *)(uintptr_t)run };
-	int r = change_doc(s, &target);
+	int r = store_mongo_change(s, run->records->project, run->records->repre,
+				   change_records, (void *)(uintptr_t)run);
 
 	if (r == STORE_GONE)
 		set_results(run, STORE_GONE);
@@ -203,34 +197,5 @@ int store_mongo_record(struct store *store, const struct record *records, size_t
 		len = run.n;
 		r = record_run(store_mongo_of(store), &run);
 	}
-	return r;
-}
-
-/* ---- edit ---- */
-
-struct edit_call {
-	const struct site_edit *edit;
-	size_t n_changed;
-};
-
-static int change_sites(void *context, struct buf *doc)
-{
-	struct edit_call *call = context;
-
-	return store_sites_edit(doc, call->edit, &call->n_changed);
-}
-
-int store_mongo_edit(struct store *store, const struct site_edit *edit,
-		     size_t *ret_changed)
-{
-	struct edit_call call = { .edit = edit };
-	struct target target = { .project = edit->project,
-				 .id = edit->repre,
-				 .change = change_sites,
-				 .context = &call };
-	int r = change_doc(store_mongo_of(store), &target);
-
-	if (r == 0)
-		*ret_changed = call.n_changed;
 	return r;
 }

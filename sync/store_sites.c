@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sync/base/map.h"
 #include "sync/base/path.h"
 #include "sync/bson_id.h"
 #include "sync/bson_walk.h"
@@ -106,8 +107,11 @@ static size_t record_fields(const struct record *record, const char *error,
 						 .number = record->tries };
 		break;
 	case RECORD_PROGRESS:
-		ret[n++] = (struct store_field){ "progress", STORE_FIELD_DOUBLE,
-						 .real = record->progress };
+		ret[n++] =
+			(struct store_field){ "progress",
+					      record->progress < 0 ? STORE_FIELD_UNSET
+								   : STORE_FIELD_DOUBLE,
+					      .real = record->progress };
 		break;
 	case RECORD_RETRY:
 		ret[n++] = (struct store_field){ "error", STORE_FIELD_UNSET };
@@ -121,8 +125,9 @@ static size_t record_fields(const struct record *record, const char *error,
 	return n;
 }
 
-/* A new entry {name}. NULL: no memory. */
-static struct store_entry *add_entry(struct store_entries *entries, const char *name)
+/* A new entry {name[, priority]}. NULL: no memory. */
+static struct store_entry *add_entry(struct store_entries *entries, const char *name,
+				     int priority)
 {
 	struct store_entry *entry = store_entries_add(entries, BSON_TYPE_DOCUMENT, name);
 	size_t begin;
@@ -131,6 +136,8 @@ static struct store_entry *add_entry(struct store_entries *entries, const char *
 		return NULL;
 	begin = bson_write_begin(&entry->value);
 	bson_write_text(&entry->value, "name", name);
+	if (priority)
+		bson_write_int32(&entry->value, "priority", priority);
 	bson_write_end(&entry->value, begin);
 	return entry->value.has_failed ? NULL : entry;
 }
@@ -168,7 +175,7 @@ static int change_entries(struct store_entries *entries, const struct record *re
 			return 0;
 		if (record->op != RECORD_DONE || record->had_presence != DOC_ABSENT)
 			return STORE_CONFLICT;
-		entry = add_entry(entries, record->site);
+		entry = add_entry(entries, record->site, 0);
 		if (!entry)
 			return -ENOMEM;
 	}
@@ -244,6 +251,12 @@ static int edit_entry(struct store_entry *entry, const struct site_edit *edit,
 {
 	const struct store_field pause = { "paused", STORE_FIELD_TRUE };
 	const struct store_field unpause = { "paused", STORE_FIELD_UNSET };
+	const struct store_field retry[] = {
+		{ "error", STORE_FIELD_UNSET },
+		{ "last_failed_dt", STORE_FIELD_UNSET },
+		{ "progress", STORE_FIELD_UNSET },
+		{ "tries", STORE_FIELD_UNSET },
+	};
 	const struct store_field priority = { "priority", STORE_FIELD_INT32,
 					      .number = edit->priority };
 
@@ -263,23 +276,23 @@ static int edit_entry(struct store_entry *entry, const struct site_edit *edit,
 		return store_entry_set(entry, &unpause, 1, ret_changed);
 	case SITE_PRIORITY:
 		return store_entry_set(entry, &priority, 1, ret_changed);
+	case SITE_RETRY:
+		return store_entry_set(entry, retry, ARRAY_SIZE(retry), ret_changed);
 	}
 	return 0;
 }
 
-/* Every entry of that name; the number of changed ones goes to ret_changed. */
-static int edit_entries(struct store_entries *entries, const struct site_edit *edit,
-			size_t *ret_changed)
+/* Every entry of that name; the number of changed ones, or a negative errno. */
+static int edit_entries(struct store_entries *entries, const struct site_edit *edit)
 {
-	size_t n = 0;
-	int r;
+	int r, n = 0;
 
 	if (edit->op == SITE_ADD && !store_entries_find(entries, edit->site)) {
-		if (!add_entry(entries, edit->site))
+		if (!add_entry(entries, edit->site, edit->priority))
 			return -ENOMEM;
 		n = 1;
 	} else if (edit->op == SITE_REMOVE) {
-		n = remove_entries(entries, edit->site);
+		n = (int)remove_entries(entries, edit->site);
 	}
 	for (size_t i = 0; i < entries->n; i++) {
 		bool is_changed;
@@ -291,63 +304,44 @@ static int edit_entries(struct store_entries *entries, const struct site_edit *e
 			return r;
 		n += is_changed;
 	}
-	*ret_changed = n;
-	return 0;
+	return n;
 }
 
-/* Objects by site, or a list that holds texts. What is of no form is left: nothing is known of it. */
-static bool is_old_form(const struct buf *doc, const struct store_place *place)
+struct edit_call {
+	const struct site_edit *edit;
+	struct map wanted; /* ids of files, where only some are meant */
+	size_t n_found, n_changed;
+};
+
+static int edit_file(void *context, struct store_file *file)
 {
-	struct bson_walk walk;
+	struct edit_call *call = context;
+	int n;
 
-	if (place->type == BSON_TYPE_DOCUMENT)
-		return true;
-	if (place->type != BSON_TYPE_ARRAY)
-		return false;
-	/* the value stands behind its type and key */
-	for (bson_walk_init(&walk, doc->data + place->start + 1 + sizeof("sites"),
-			    place->end - place->start - 1 - sizeof("sites"));
-	     bson_walk_next(&walk);)
-		if (bson_iter_type(&walk.it) == BSON_TYPE_UTF8)
-			return true;
-	return false;
-}
-
-static int edit_file(struct buf *doc, const struct store_place *place,
-		     const struct site_edit *edit, size_t *ret_changed)
-{
-	_cleanup_(store_entries_done) struct store_entries entries = { 0 };
-	int r = store_entries_load(doc, place, &entries);
-
-	if (r == 0 && edit->op == SITE_LIST_FORM)
-		*ret_changed = is_old_form(doc, place);
-	else if (r == 0)
-		r = edit_entries(&entries, edit, ret_changed);
-	return r == 0 && *ret_changed > 0 ? store_entries_save(doc, place, &entries) : r;
+	if (call->edit->files && (!file->id || !map_get(&call->wanted, file->id)))
+		return 0;
+	call->n_found++;
+	n = call->edit->op == SITE_LIST_FORM ? file->is_old_form
+					     : edit_entries(&file->entries, call->edit);
+	if (n > 0)
+		call->n_changed += (size_t)n;
+	return n > 0 ? 1 : n;
 }
 
 int store_sites_edit(struct buf *doc, const struct site_edit *edit, size_t *ret_changed)
 {
-	struct store_wanted wanted = { .id = edit->file };
-	size_t n = 0;
-	int r;
+	struct edit_call call = { .edit = edit };
+	int r = 0;
 
-	if (!store_is_representation(doc))
+	for (size_t i = 0; edit->files && r == 0 && i < edit->n_files; i++)
+		r = map_put(&call.wanted, edit->files[i], &call, NULL);
+	if (r == 0)
+		r = store_entries_each(doc, edit_file, &call);
+	map_done(&call.wanted, NULL);
+	if (r != 0)
+		return r;
+	if (edit->files && call.n_found == 0)
 		return STORE_GONE;
-	for (;; wanted.skip++) {
-		struct store_place place;
-		size_t n_file = 0;
-
-		r = store_place_find(doc, &wanted, &place);
-		if (r != 0)
-			break;
-		r = edit_file(doc, &place, edit, &n_file);
-		if (r < 0)
-			return r;
-		n += n_file;
-	}
-	if (edit->file && wanted.skip == 0)
-		return STORE_GONE;
-	*ret_changed = n;
+	*ret_changed = call.n_changed;
 	return 0;
 }

@@ -26,6 +26,7 @@
  */
 int store_sites_record(struct buf *doc, const struct record *record, bool *ret_changed);
 
-/* Makes the change in every file that it names; the number of changed entries goes to ret_changed.
- * 0, STORE_GONE, -EFBIG (too large then), -ENOMEM: DOC is undefined after those two. */
+/* Makes the change in every file that it names, in one pass; the number of changed entries goes to ret_changed.
+ * 0; STORE_GONE: no representation, or none of the files; -EFBIG (too large then), -ENOMEM. DOC is as before where
+ * nothing changed, or with another result than 0. */
 int store_sites_edit(struct buf *doc, const struct site_edit *edit, size_t *ret_changed);

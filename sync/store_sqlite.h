@@ -47,8 +47,8 @@ int store_sqlite_find(struct store *store, const char *project, const char *type
 
 int store_sqlite_record(struct store *store, const struct record *records, size_t n,
 			int *results);
-int store_sqlite_edit(struct store *store, const struct site_edit *edit,
-		      size_t *ret_changed);
+int store_sqlite_edit(struct store *store, const struct site_edit *edits, size_t n,
+		      struct site_edited *results);
 int store_sqlite_insert(struct store *store, const char *project, const struct buf *docs,
 			size_t n, int *results);
 int store_sqlite_publish(struct store *store, const char *project, const struct buf *docs,

@@ -107,37 +107,43 @@ int store_sqlite_record(struct store *store, const struct record *records, size_
 /* ---- edit ---- */
 
 struct edit_call {
-	const struct site_edit *edit;
-	size_t n_changed;
+	const struct site_edit *edits;
+	size_t n;
+	struct site_edited *results;
 };
 
 static int change_sites(struct store_sqlite *s, void *context)
 {
-	struct edit_call *call = context;
+	const struct edit_call *call = context;
 	struct open_doc doc = { 0 };
-	int r;
+	int r = 0;
 
-	r = load_doc(s, &doc, call->edit->project, call->edit->repre);
-	if (r == 0)
-		r = store_sites_edit(&doc.body, call->edit, &call->n_changed);
-	if (r == 0) {
-		doc.is_changed = call->n_changed > 0;
-		r = flush_doc(s, &doc);
+	for (size_t i = 0; r >= 0 && i < call->n; i++) {
+		const struct site_edit *edit = &call->edits[i];
+		struct site_edited *result = &call->results[i];
+
+		*result = (struct site_edited){ 0 };
+		r = load_doc(s, &doc, edit->project, edit->repre);
+		if (r == 0)
+			r = store_sites_edit(&doc.body, edit, &result->n_changed);
+		doc.is_changed |= result->n_changed > 0;
+		result->result = r;
+		/* that one document's trouble */
+		if (r == -EFBIG || r == -EBADMSG)
+			r = 0;
 	}
+	if (r >= 0)
+		r = flush_doc(s, &doc);
 	buf_done(&doc.body);
 	return r;
 }
 
-int store_sqlite_edit(struct store *store, const struct site_edit *edit,
-		      size_t *ret_changed)
+int store_sqlite_edit(struct store *store, const struct site_edit *edits, size_t n,
+		      struct site_edited *results)
 {
-	struct edit_call call = { .edit = edit };
-	int r;
+	struct edit_call call = { edits, n, results };
 
-	r = store_sqlite_change(store_sqlite_of(store), change_sites, &call);
-	if (r == 0)
-		*ret_changed = call.n_changed;
-	return r;
+	return n ? store_sqlite_change(store_sqlite_of(store), change_sites, &call) : 0;
 }
 
 /* ---- insert, publish ---- */

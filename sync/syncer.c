@@ -14,6 +14,7 @@
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
 #include "sync/engine_private.h"
+#include "sync/progress.h"
 
 #define PUMP_EVERY 256
 
@@ -58,6 +59,11 @@ void syncer_decide(struct engine *engine, int root, const char *rel)
 
 	if (plan && plan->phase != PLAN_IDLE) {
 		plan->is_dirty = true;
+		if (plan->phase == PLAN_CHECK ||
+		    assess(&setup, root, rel, 0, &assessment) < 0)
+			return;
+		act_on_busy(engine, plan, &assessment);
+		assessment_done(&assessment);
 		return;
 	}
 	r = assess(&setup, root, rel, plan ? now - plan->since_ms : 0, &assessment);
@@ -273,6 +279,27 @@ static void sweep(struct engine *engine)
 		log_error("looking at all files ended early: %s", error_text(NULL, r));
 }
 
+/* What was held back, or shall be, is decided anew. */
+static void look_at_held(struct engine *engine)
+{
+	enum index_select all = engine->setup.is_mirror ? SELECT_ALL : SELECT_PENDING;
+	struct sweep state = { .engine = engine };
+	int r;
+
+	if (pauses_expire(&engine->pauses, clock_wall_ms(), &engine->next_resume_ms))
+		engine->needs_resuming = true;
+	if (!engine->needs_resuming || !engine->is_swept)
+		return;
+	engine->needs_resuming = false;
+	r = index_each(engine->index, all, NULL, sweep_one, &state);
+	/* originals that were replaced, and are sent again */
+	if (r == 0)
+		r = index_each(engine->index, SELECT_RECORDED, NULL, sweep_one, &state);
+	if (r < 0 && r != -ECANCELED)
+		log_error("looking at what was paused ended early: %s",
+			  error_text(NULL, r));
+}
+
 /* ---- the loop ---- */
 
 static void first_reading(struct engine *engine)
@@ -342,6 +369,12 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 		until = engine->next_sweep_ms;
 	if (next_due_ms < until)
 		until = next_due_ms;
+	if (plans_are_busy(&engine->plans) && engine->config->timing.progress_ms > 0 &&
+	    engine->next_progress_ms < until)
+		until = engine->next_progress_ms;
+	if (engine->next_resume_ms != INT64_MAX &&
+	    engine->next_resume_ms - clock_wall_ms() < until - now)
+		until = now + engine->next_resume_ms - clock_wall_ms();
 	if (news_next_ms(engine) < until)
 		until = news_next_ms(engine);
 	if ((engine_has_fault(engine, &fault) || !engine->has_probed) &&
@@ -380,6 +413,8 @@ static void round_of(struct engine *engine)
 	if (check_roots(engine) && index_is_complete(engine->index) &&
 	    (!engine->is_swept || clock_mono_ms() >= engine->next_sweep_ms))
 		sweep(engine);
+	look_at_held(engine);
+	progress_write(engine);
 	probe_due(engine);
 	news_due(engine);
 	next_due = plans_take_due(&engine->plans, clock_mono_ms(), decide_due, engine);

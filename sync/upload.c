@@ -19,6 +19,7 @@
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
 #include "sync/engine_private.h"
+#include "sync/progress.h"
 
 #define LOOKED_MS 300000
 #define SETTLE_MAX 100 /* at once: then it is done */
@@ -445,11 +446,19 @@ static void handle_uploaded(struct engine *engine, struct mail *mail)
 	struct plan *plan = plans_find(&engine->plans, mail->root, mail->rel);
 
 	syncer_job_end(engine);
-	if (!plan)
+	/* a void job has left the plan alone */
+	if (!plan || mail->flag)
 		return;
 	plan_set_phase(&engine->plans, plan, PLAN_IDLE);
 	plan->is_forced = false;
 	act_release(engine, plan);
+	if (plan->is_held && mail->result == -ECANCELED) {
+		plan->is_held = false;
+		progress_clear(engine, mail->root, mail->rel);
+		syncer_decide(engine, mail->root, mail->rel);
+		return;
+	}
+	plan->is_held = false;
 	if (mail->result != 0) {
 		failed(engine, plan, mail);
 		return;
@@ -638,6 +647,14 @@ static void run_upload(struct job *job)
 		engine_post(engine, NULL);
 		return;
 	}
+	if (!plans_claim(&engine->plans, upload->root, upload->rel, upload->order.job)) {
+		mail->flag = true;
+		upload_free(upload);
+		engine_post(engine, mail);
+		return;
+	}
+	upload->call.root = upload->root;
+	upload->call.rel = upload->rel;
 	upload->call.provider.progress = note_progress;
 	upload->call.provider.progress_context = upload;
 	engine_call_begin(engine, &upload->call);

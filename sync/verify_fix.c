@@ -197,17 +197,19 @@ static int reset(struct verify *verify, const struct survey_finding *found)
 
 	for (size_t i = 0; r >= 0 && i < found->path->n_records; i++) {
 		const struct index_record *record = &found->path->records[i];
+		const char *const file = record->file;
 		const struct site_edit edit = {
 			.op = SITE_RESET,
 			.project = record->project,
 			.repre = record->repre,
-			.file = record->file,
+			.files = &file,
+			.n_files = 1,
 			.site = verify->engine->config->remote_site,
 		};
-		size_t n = 0;
+		struct site_edited edited;
 
 		if (record->remote.presence == DOC_PRESENT)
-			r = verify->store->ops->edit(verify->store, &edit, &n);
+			r = verify->store->ops->edit(verify->store, &edit, 1, &edited);
 	}
 	return r < 0 ? r : 0;
 }

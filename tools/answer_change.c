@@ -1,4 +1,4 @@
-/* retry, restore, scan: what a person asks to be done with files. */
+/* retry, restore, scan, release: what a person asks to be done with files. */
 #include <errno.h>
 #include <string.h>
 
@@ -107,4 +107,49 @@ static int scan(struct answer *answer, int root, const char *rel,
 void answer_scan(struct answer *answer)
 {
 	run(answer, scan);
+}
+
+/* ---- release: copies go from this disk, for remove-site --files ---- */
+
+struct releasing {
+	struct answer *answer;
+	struct engine_release total;
+	struct error error;
+};
+
+static int release_one(void *context, int root, const char *rel)
+{
+	struct releasing *releasing = context;
+
+	if (server_is_over(releasing->answer->call))
+		return -ECANCELED;
+	return engine_release(releasing->answer->engine, root, rel, &releasing->total,
+			      &releasing->error);
+}
+
+void answer_release(struct answer *answer)
+{
+	struct releasing releasing = { .answer = answer };
+	const struct engine_release *total = &releasing.total;
+	struct error error = { 0 };
+	struct json *json;
+	int r;
+
+	if (!answer->request->n_paths) {
+		server_finish(answer->call, NULL, EXIT_USAGE, "a path is missing");
+		return;
+	}
+	r = answer_each(answer, release_one, &releasing, &error);
+	json = json_document();
+	json_set_int(json, "released", total->n_released);
+	json_set_int(json, "bytes", total->bytes);
+	json_set_int(json, "kept", total->n_kept);
+	json_set_int(json, "failed", total->n_failed);
+	if (r < 0)
+		answer_end(answer, json, r,
+			   releasing.error.text[0] ? &releasing.error : &error);
+	else
+		server_finish(answer->call, json,
+			      total->n_failed ? EXIT_PARTLY : EXIT_DONE,
+			      total->n_failed ? total->first_error : NULL);
 }

@@ -62,7 +62,7 @@ static struct json *entry_json(const char *site, const struct index_entry *entry
 		json_set_time(json, "last_failed_dt", entry->failed_ms);
 	if (entry->is_paused)
 		json_set_bool(json, "paused", true);
-	if (entry->priority != DOC_PRIORITY_DEFAULT)
+	if (entry->priority != DOC_PRIORITY_NONE)
 		json_set_int(json, "priority", entry->priority);
 	return json;
 }

@@ -82,6 +82,7 @@ static struct json *status_json(const struct answer *answer,
 	json_set(json, "remote", part);
 	set_reason(json, "lost_root", status->lost_root);
 	json_set_int(json, "refused", status->n_refused);
+	json_set(json, "pauses", answer_pauses(answer));
 	json_set_int(json, "pid", getpid());
 	return json;
 }

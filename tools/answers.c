@@ -79,10 +79,11 @@ void answers_answer(void *context, const struct control_request *request,
 	} table[] = {
 		{ "drain", answer_drain },     { "explain", answer_explain },
 		{ "info", answer_info },       { "ls", answer_ls },
-		{ "restore", answer_restore }, { "retry", answer_retry },
-		{ "scan", answer_scan },       { "status", answer_status },
-		{ "verify", answer_verify },   { "version", answer_version },
-		{ "watch", answer_watch },
+		{ "pause", answer_pause },     { "release", answer_release },
+		{ "resume", answer_resume },   { "restore", answer_restore },
+		{ "retry", answer_retry },     { "scan", answer_scan },
+		{ "status", answer_status },   { "verify", answer_verify },
+		{ "version", answer_version }, { "watch", answer_watch },
 	};
 	struct answers *answers = context;
 	struct answer answer = { .answers = answers,

@@ -17,6 +17,11 @@ void answer_status(struct answer *answer);
 void answer_ls(struct answer *answer);
 void answer_info(struct answer *answer);
 void answer_explain(struct answer *answer);
+void answer_pause(struct answer *answer);
+void answer_release(struct answer *answer);
+void answer_resume(struct answer *answer);
+/* What is held back, for status. */
+struct json *answer_pauses(const struct answer *answer);
 void answer_retry(struct answer *answer);
 void answer_restore(struct answer *answer);
 void answer_scan(struct answer *answer);

@@ -40,6 +40,7 @@ static int take_request(const struct json *json, struct control_request *request
 {
 	const char *verb = json_get_text(json, "verb");
 	const char *frames = json_get_text(json, "frames");
+	const char *project = json_get_text(json, "project");
 	int r;
 
 	if (!json_is_object(json) || !verb)
@@ -48,7 +49,10 @@ static int take_request(const struct json *json, struct control_request *request
 	request->verb = strdup(verb);
 	if (frames)
 		request->frames = strdup(frames);
-	if (!request->verb || (frames && !request->frames))
+	if (project)
+		request->project = strdup(project);
+	if (!request->verb || (frames && !request->frames) ||
+	    (project && !request->project))
 		return -ENOMEM;
 	r = take_paths(json_get(json, "paths"), request, error);
 	if (r < 0)
@@ -60,6 +64,11 @@ static int take_request(const struct json *json, struct control_request *request
 	request->is_orphans = json_get_bool(json, "orphans");
 	request->is_fix = json_get_bool(json, "fix");
 	request->is_dry = json_get_bool(json, "dry_run");
+	request->is_uploads = json_get_bool(json, "uploads");
+	request->is_downloads = json_get_bool(json, "downloads");
+	request->for_ms = json_get_int(json, "for_ms", 0);
+	if (request->for_ms < 0 || request->for_ms > CONTROL_FOR_MAX_MS)
+		return error_set(error, -EBADMSG, "\"for_ms\" is no span of time");
 	return 0;
 }
 
@@ -91,6 +100,7 @@ void control_request_done(struct control_request *request)
 		free(request->paths[i]);
 	free(request->paths);
 	free(request->frames);
+	free(request->project);
 	*request = (struct control_request){ 0 };
 }
 
@@ -113,6 +123,11 @@ int control_request_format(const struct control_request *request, struct buf *re
 	json_set_bool(json, "orphans", request->is_orphans);
 	json_set_bool(json, "fix", request->is_fix);
 	json_set_bool(json, "dry_run", request->is_dry);
+	json_set_bool(json, "uploads", request->is_uploads);
+	json_set_bool(json, "downloads", request->is_downloads);
+	if (request->project)
+		json_set_text(json, "project", request->project);
+	json_set_int(json, "for_ms", request->for_ms);
 	line = json_line(json);
 	if (!line)
 		return -ENOMEM;

@@ -11,11 +11,13 @@
  *     the next request on the same connection, or close; closing in between cancels a watch
  *
  * A request is an object on one line of at most CONTROL_LINE_MAX bytes:
- *   verb     "status", "ls", "info", "explain", "retry", "restore", "scan", "verify", "watch", "drain",
- *            "version"
+ *   verb     "status", "ls", "info", "explain", "retry", "pause", "resume", "release", "restore", "scan", "verify",
+ *            "watch", "drain", "version"
  *   paths    list of PATH arguments (tools/pathspec.h), absolute where they are paths
  *   frames   as --frames
- *   accept, failed, awaited, remote, orphans, fix, dry_run   true or missing: the verb's options of that name
+ *   accept, failed, awaited, uploads, downloads, remote, orphans, fix, dry_run   true or missing: the verb's options of
+ *            that name
+ *   project  as --project; for_ms: as --for, in milliseconds
  * Anything else in it is ignored. The exit code is that of the command; where it is not 0, "error" says why in
  * one line. Names are bytes: decode with Python's errors="surrogateescape". A connection that says nothing for
  * half a minute is closed.
@@ -41,13 +43,16 @@
 
 #define CONTROL_LINE_MAX (1 << 20) /* bytes of one request */
 #define CONTROL_PATHS_MAX 10000
+#define CONTROL_FOR_MAX_MS (INT64_C(100) * 366 * 24 * 3600 * 1000)
 
 struct control_request {
 	char *verb;
 	char **paths;
 	size_t n_paths;
-	char *frames; /* or NULL */
-	bool is_accepting, is_failed, is_awaited;
+	char *frames;   /* or NULL */
+	char *project;  /* or NULL */
+	int64_t for_ms; /* 0: for ever */
+	bool is_accepting, is_failed, is_awaited, is_uploads, is_downloads;
 	bool is_remote, is_orphans, is_fix, is_dry; /* verify */
 };
 

@@ -20,7 +20,7 @@ static struct json *site_json(const struct doc_site *site)
 		json_set_double(json, "progress", site->progress);
 	if (site->is_paused)
 		json_set_bool(json, "paused", true);
-	if (site->priority != DOC_PRIORITY_DEFAULT)
+	if (site->priority != DOC_PRIORITY_NONE)
 		json_set_int(json, "priority", site->priority);
 	return json;
 }

@@ -48,17 +48,17 @@ static int convert(struct doctor *doctor, const struct found *found, int64_t *re
 	while (at < found->projects.len) {
 		const char *project = found->projects.data + at;
 		const char *id = found->ids.data + at_id;
-		size_t n = 0;
+		struct site_edited edited = { 0 };
 		int r;
 
 		r = doctor->store->ops->edit(doctor->store,
 					     &(struct site_edit){ .op = SITE_LIST_FORM,
 								  .project = project,
 								  .repre = id },
-					     &n);
+					     1, &edited);
 		if (r < 0)
 			return r;
-		*ret_n += (int64_t)n;
+		*ret_n += (int64_t)edited.n_changed;
 		at += strlen(project) + 1;
 		at_id += strlen(id) + 1;
 	}

@@ -1,27 +1,28 @@
 /* sitefs retry, restore, scan: requests that change something and count. */
 #include "tools/client.h"
+#include "tools/edits.h"
 #include "tools/output.h"
+#include "tools/setup.h"
 #include "tools/verbs.h"
 
 struct options {
 	bool is_failed, is_accepting;
-	const char *frames;
+	struct edits_options edits;
 };
 
 static const struct cli_option retry_options[] = {
+	EDITS_OPTIONS(struct options),
 	{ "failed", NULL, "every failed file instead of PATH",
 	  offsetof(struct options, is_failed), CLI_FLAG, 0 },
 	{ "accept", NULL,
 	  "take what the remote holds now as the truth, although it is not what was uploaded",
 	  offsetof(struct options, is_accepting), CLI_FLAG, 0 },
-	{ "frames", "RANGE", "frames of a sequence: 1001-1100x2",
-	  offsetof(struct options, frames), CLI_TEXT, 0 },
 	{ NULL, NULL, NULL, 0, 0, 0 },
 };
 
 static const struct cli_option path_options[] = {
 	{ "frames", "RANGE", "frames of a sequence: 1001-1100x2",
-	  offsetof(struct options, frames), CLI_TEXT, 0 },
+	  offsetof(struct options, edits.frames), CLI_TEXT, 0 },
 	{ NULL, NULL, NULL, 0, 0, 0 },
 };
 
@@ -43,7 +44,7 @@ static int ask(struct cli *cli, const struct options *options, const char *done)
 	_cleanup_(json_freep) struct json *json = NULL;
 	int code, r;
 
-	code = client_open(cli, options->frames, &client);
+	code = client_open(cli, options->edits.frames, &client);
 	if (code)
 		return code;
 	client.request.is_failed = options->is_failed;
@@ -62,10 +63,50 @@ static int ask(struct cli *cli, const struct options *options, const char *done)
 	return code ? code : r;
 }
 
+/* By query or project: the records themselves, on either side; the daemons of all machines see that. */
+static int retry_records(struct cli *cli, const struct edits_options *options)
+{
+	struct edits_setup setup = { .cli = cli,
+				     .options = options,
+				     .op = SITE_RETRY,
+				     .done = "scheduled again" };
+	_cleanup_(config_freep) struct config *config = NULL;
+	_cleanup_(store_freep) struct store *store = NULL;
+	struct edits_result result;
+	int code, r;
+
+	code = cli_load_config(cli, options->project, &config);
+	if (!code)
+		code = cli_open_store(cli, config, false, &store);
+	if (code)
+		return code;
+	setup.config = config;
+	setup.store = store;
+	setup.sites[0] = config->active_site;
+	if (config->remote_site[0])
+		setup.sites[1] = config->remote_site;
+	code = edits_run(&setup, &result);
+	if (code && !result.n_changed)
+		return code;
+	r = edits_say(&setup, &result, NULL);
+	return code ? code : r;
+}
+
 static int run_retry(struct cli *cli, const void *context)
 {
 	const struct options *options = context;
+	const struct edits_options *edits = &options->edits;
+	bool is_of_records = edits->query || edits->is_all || edits->is_dry;
 
+	if (is_of_records && (options->is_failed || options->is_accepting))
+		return cli_fail(cli, EXIT_USAGE,
+				"--failed and --accept are of a daemon's files, --query, "
+				"--project and --dry-run of records");
+	if (is_of_records)
+		return retry_records(cli, edits);
+	if (edits->project)
+		return cli_fail(cli, EXIT_USAGE,
+				"--project P is of records: add --all or --query JSON");
 	if (!cli->n_args && !options->is_failed)
 		return cli_fail(cli, EXIT_USAGE, "name a PATH, or --failed for all");
 	if (cli->n_args && options->is_failed)
@@ -76,11 +117,13 @@ static int run_retry(struct cli *cli, const void *context)
 
 const struct verb verb_retry = {
 	.name = "retry",
-	.usage = "PATH...|--failed [--accept] [--frames RANGE] [--json]",
+	.usage = "(PATH...|--failed [--accept])|(--query JSON|--project P --all) "
+		 "[--dry-run] [--json]",
 	.summary = "try failed or modified files again",
 	.help = "Clears error and tries of the record that failed and schedules the file again.\n"
 		"Of a file that is modified here it sends the new content; the old one stays\n"
-		"recoverable at the remote.",
+		"recoverable at the remote. By query or project it clears the records alone, and\n"
+		"needs no daemon.",
 	.options = retry_options,
 	.options_size = sizeof(struct options),
 	.max_args = -1,

@@ -115,6 +115,24 @@ static void print_cache(const struct cli *cli, const struct json *cache)
 	printf("\n");
 }
 
+static void print_pauses(const struct json *pauses)
+{
+	for (const struct json *p = json_first(pauses); p; p = json_next(p)) {
+		const char *project = json_get_text(p, "project");
+		const char *path = json_get_text(p, "path");
+		const char *until = json_get_text(p, "until");
+		_cleanup_(buf_done) struct buf name = { 0 };
+
+		output_name(&name, path ? path : project ? project : "");
+		printf("%-9s %s%s%s%s%s\n", "paused",
+		       json_get_bool(p, "uploads") ? "uploads" : "downloads",
+		       path      ? " of "
+		       : project ? " of project "
+				 : "",
+		       buf_str(&name), until ? " until " : "", until ? until : "");
+	}
+}
+
 /* What others did there, and where the files still are. */
 static void print_change(const struct json *item)
 {
@@ -183,6 +201,7 @@ static void print_status(const struct cli *cli, const struct json *json)
 	if (refused)
 		printf("%-9s %lld files or documents take no part: see the log\n",
 		       "refused", (long long)refused);
+	print_pauses(json_get(json, "pauses"));
 	print_changes(json_get(json, "changed_at_remote"));
 	if (lost)
 		printf("%-9s %s\n", "lost root", lost);

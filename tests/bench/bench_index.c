@@ -77,7 +77,7 @@ static void make_file(struct doc_file *file, int doc, int frame)
 			.created_ms = 1700000000000,
 			.id = i ? strf("1AbCdEfGhIjKlMnOpQrStUvWx%08x", (unsigned)frame)
 				: NULL,
-			.priority = DOC_PRIORITY_DEFAULT,
+			.priority = DOC_PRIORITY_NONE,
 			.progress = -1,
 		};
 }

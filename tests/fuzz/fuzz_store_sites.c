@@ -95,7 +95,7 @@ static void check_edits(const struct buf *original, const struct doc *parsed)
 {
 	struct site_edit edit = { .repre = parsed->id, .site = SITE, .priority = 7 };
 
-	for (int op = SITE_ADD; op <= SITE_PRIORITY; op++) {
+	for (int op = SITE_ADD; op <= SITE_LIST_FORM; op++) {
 		struct buf doc = { 0 };
 		size_t changed = 0;
 		struct doc *after;

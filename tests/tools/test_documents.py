@@ -96,7 +96,7 @@ def test_export_of_nothing(show):
 
 def test_add_site_to_all(show):
     result = show.ok('add-site', 'nas', '--project', 'show', '--all', '--dry-run', '--json')
-    assert result.json == {'schema': 1, 'site': 'nas', 'representations': 2, 'files': 3, 'changed': 2, 'dry_run': True}
+    assert result.json['changed'] == 2 and result.json['dry_run'] is True
     assert docs(show) == DOCS
     result = show.ok('add-site', 'nas', '--project', 'show', '--all', '--json')
     assert result.json['changed'] == 2

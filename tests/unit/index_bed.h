@@ -98,7 +98,7 @@ static inline void doc_add_site(struct doc_file *file, const char *name, char si
 		.presence = sign == '+' ? DOC_PRESENT : DOC_WANTED,
 		.created_ms = sign == '+' ? 1700000000000 : 0,
 		.id = sign == '+' ? strf("%s-id", name) : NULL,
-		.priority = DOC_PRIORITY_DEFAULT,
+		.priority = DOC_PRIORITY_NONE,
 		.progress = -1,
 	};
 	file->n_sites++;

@@ -237,7 +237,7 @@ static char *describe_sites(const struct doc_file *file)
 			buf_addf(&buf, " failed=%lld", (long long)site->failed_ms);
 		if (site->tries)
 			buf_addf(&buf, " tries=%d", site->tries);
-		if (site->priority != DOC_PRIORITY_DEFAULT)
+		if (site->priority != DOC_PRIORITY_NONE)
 			buf_addf(&buf, " priority=%d", site->priority);
 		if (site->is_paused)
 			buf_adds(&buf, " paused");

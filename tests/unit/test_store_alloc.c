@@ -82,6 +82,8 @@ static int change_edit(void *context)
 		r = store_sites_edit(&doc, &edit, &changed);
 	if (r == 0)
 		assert_int_equal(changed, 2);
+	else if (doc.len)
+		assert_memory_equal(doc.data, bson_get_data(call->doc), doc.len);
 	buf_done(&doc);
 	return r;
 }

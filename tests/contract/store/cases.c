@@ -58,6 +58,9 @@ char *case_document(const char *sites, const char *sites_2, bool is_late)
 		sites_2 ? sites_2 : SITES_2);
 }
 
+/* Of one file only. */
+#define ONE(id) .files = (const char *const[]){ id }, .n_files = 1
+
 const struct store_case store_cases[] = {
 	/* ---- DONE ---- */
 	{
@@ -300,6 +303,15 @@ const struct store_case store_cases[] = {
 			 " 'priority': 7}]",
 	},
 	{
+		.name = "progress: taken back",
+		.before = "[{'name': 'gdrive', 'progress': 0.5, 'priority': 7}]",
+		.record = { .op = RECORD_PROGRESS,
+			    .site = "gdrive",
+			    WANTED,
+			    .progress = -1 },
+		.after = "[{'name': 'gdrive', 'priority': 7}]",
+	},
+	{
 		.name = "progress: not on what is recorded",
 		.before = "[" GDRIVE_DONE "]",
 		.record = { .op = RECORD_PROGRESS,
@@ -403,7 +415,7 @@ const struct store_case store_cases[] = {
 	{
 		.name = "add: to one file only",
 		.before = "[" STUDIO "]",
-		.edit = { .op = SITE_ADD, .site = "nas", .file = CASE_FILE },
+		.edit = { .op = SITE_ADD, .site = "nas", ONE(CASE_FILE) },
 		.changed = 1,
 		.after = "[" STUDIO ", {'name': 'nas'}]",
 	},
@@ -425,7 +437,7 @@ const struct store_case store_cases[] = {
 	{
 		.name = "add: to a file that is not there",
 		.before = "[]",
-		.edit = { .op = SITE_ADD, .site = "gdrive", .file = "=no" },
+		.edit = { .op = SITE_ADD, .site = "gdrive", ONE("=no") },
 		.want = STORE_GONE,
 	},
 	{
@@ -446,7 +458,7 @@ const struct store_case store_cases[] = {
 	{
 		.name = "remove: of one file, converting its old form",
 		.before = "{'studio': {'created_dt': " D1 "}, 'gdrive': {}}",
-		.edit = { .op = SITE_REMOVE, .site = "gdrive", .file = CASE_FILE },
+		.edit = { .op = SITE_REMOVE, .site = "gdrive", ONE(CASE_FILE) },
 		.changed = 1,
 		.after = "[" STUDIO "]",
 	},
@@ -499,21 +511,62 @@ const struct store_case store_cases[] = {
 	{
 		.name = "pause",
 		.before = "[" STUDIO ", {'name': 'gdrive'}]",
-		.edit = { .op = SITE_PAUSE, .site = "gdrive", .file = CASE_FILE },
+		.edit = { .op = SITE_PAUSE, .site = "gdrive", ONE(CASE_FILE) },
 		.changed = 1,
 		.after = "[" STUDIO ", {'name': 'gdrive', 'paused': true}]",
 	},
 	{
 		.name = "pause: the key alone says it",
 		.before = "[{'name': 'gdrive', 'paused': false}]",
-		.edit = { .op = SITE_PAUSE, .site = "gdrive", .file = CASE_FILE },
+		.edit = { .op = SITE_PAUSE, .site = "gdrive", ONE(CASE_FILE) },
 	},
 	{
 		.name = "unpause",
 		.before = "[{'name': 'gdrive', 'paused': true, 'tries': 1}]",
-		.edit = { .op = SITE_UNPAUSE, .site = "gdrive", .file = CASE_FILE },
+		.edit = { .op = SITE_UNPAUSE, .site = "gdrive", ONE(CASE_FILE) },
 		.changed = 1,
 		.after = "[{'name': 'gdrive', 'tries': 1}]",
+	},
+	{
+		.name = "add: with a priority, for what may wait",
+		.before = "[" STUDIO "]",
+		.edit = { .op = SITE_ADD,
+			  .site = "gdrive",
+			  .priority = 10,
+			  ONE(CASE_FILE) },
+		.changed = 1,
+		.after = "[" STUDIO ", {'name': 'gdrive', 'priority': 10}]",
+	},
+	{
+		.name = "add: to a file that has it, its priority stays",
+		.before = "[" STUDIO ", {'name': 'gdrive', 'priority': 90}]",
+		.edit = { .op = SITE_ADD,
+			  .site = "gdrive",
+			  .priority = 10,
+			  ONE(CASE_FILE) },
+	},
+	{
+		.name = "retry: what the failure left goes, all else stays",
+		.before =
+			"[" STUDIO
+			", {'name': 'gdrive', 'tries': 3, 'error': 'no', 'priority':"
+			" 70, 'last_failed_dt': " D1 ", 'paused': true, 'progress': ''}]",
+		.edit = { .op = SITE_RETRY, .site = "gdrive", ONE(CASE_FILE) },
+		.changed = 1,
+		.after = "[" STUDIO
+			 ", {'name': 'gdrive', 'priority': 70, 'paused': true}]",
+	},
+	{
+		.name = "retry: of nothing that failed",
+		.before = "[" STUDIO ", {'name': 'gdrive', 'priority': 70}]",
+		.edit = { .op = SITE_RETRY, .site = "gdrive", ONE(CASE_FILE) },
+	},
+	{
+		.name = "reset: converts old forms",
+		.before = "{'studio': {'created_dt': " D1 "}, 'gdrive': {'tries': 3}}",
+		.edit = { .op = SITE_RESET, .site = "gdrive", ONE(CASE_FILE) },
+		.changed = 1,
+		.after = "[" STUDIO ", {'name': 'gdrive'}]",
 	},
 	{
 		.name = "priority: an int32, in its place",
@@ -521,7 +574,7 @@ const struct store_case store_cases[] = {
 			"[{'name': 'gdrive', 'priority': {'$numberLong': '50'}, 'x': 1}]",
 		.edit = { .op = SITE_PRIORITY,
 			  .site = "gdrive",
-			  .file = CASE_FILE,
+			  ONE(CASE_FILE),
 			  .priority = 90 },
 		.changed = 1,
 		.after = "[{'name': 'gdrive', 'priority': 90, 'x': 1}]",

@@ -2,6 +2,7 @@
  * What the contract's program does as a process of its own: another host's daemon, a script, somebody
  * who dies. It prints a dot when it is ready, and goes on when its stdin ends.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +54,25 @@ static int lease(struct store *store, const char *key)
 	return r;
 }
 
+/* Pauses, and lets go on again, one document after the other of those that A names: "PROJECT N". */
+static int pause_all(struct store *store, const char *project, int n)
+{
+	char id[32];
+	struct site_edit edit = { .project = project, .repre = id, .site = "gdrive" };
+	struct site_edited edited;
+	int r = 0;
+
+	wait_for_go();
+	for (int i = 0; r == 0 && i < 2 * n; i++) {
+		edit.op = i % 2 ? SITE_UNPAUSE : SITE_PAUSE;
+		snprintf(id, sizeof(id), "=%d", i / 2);
+		do
+			r = store->ops->edit(store, &edit, 1, &edited);
+		while (r == -EBUSY);
+	}
+	return r;
+}
+
 int child_main(int argc, char **argv)
 {
 	const char *uri = argv[2], *verb = argv[3], *a = argv[4], *b = argv[5];
@@ -75,6 +95,8 @@ int child_main(int argc, char **argv)
 	}
 	if (strcmp(verb, "insert") == 0)
 		return insert(store, a, b);
+	if (strcmp(verb, "pause") == 0)
+		return pause_all(store, a, (int)strtol(b, NULL, 10)) != 0;
 	if (strcmp(verb, "lease") == 0)
 		return lease(store, a);
 	return 9;

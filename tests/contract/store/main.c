@@ -85,14 +85,13 @@ static int run_record(const struct store_case *c, const char *project, bool is_f
 static int run_edit(const struct store_case *c, const char *project, bool is_first)
 {
 	struct site_edit edit = c->edit;
-	size_t changed = 0;
-	int r;
+	struct site_edited edited = { .result = -1 };
 
 	edit.project = project;
 	edit.repre = edit.repre ? edit.repre : CASE_REPRE;
-	r = stage.store->ops->edit(stage.store, &edit, &changed);
-	assert_int_equal(changed, is_first ? c->changed : 0);
-	return r;
+	assert_int_equal(stage.store->ops->edit(stage.store, &edit, 1, &edited), 0);
+	assert_int_equal(edited.n_changed, is_first ? c->changed : 0);
+	return edited.result;
 }
 
 static void run_once(const struct store_case *c, const char *project, bool is_first)
@@ -158,6 +157,8 @@ int main(int argc, char **argv)
 		return 1;
 	n = run_table();
 	n += _cmocka_run_group_tests("store: stories", store_stories, n_store_stories,
+				     NULL, NULL);
+	n += _cmocka_run_group_tests("store: edits in bulk", edit_stories, n_edit_stories,
 				     NULL, NULL);
 	if (stage.hand == &hand_sqlite)
 		n += _cmocka_run_group_tests("store: sqlite", sqlite_stories,

@@ -302,11 +302,11 @@ static int count_event(void *context, const struct store_event *event)
 static void test_many_documents(void **state)
 {
 	struct place *place = *state;
-	struct site_edit edit = { SITE_ADD, "P", NULL, NULL, "gdrive", 0 };
+	struct site_edit edit = { SITE_ADD, "P", .site = "gdrive" };
+	struct site_edited edited;
 	_cleanup_(store_freep) struct store *store = NULL;
 	_cleanup_(freep) char *old = NULL, *token = NULL;
 	int64_t n = many(), seen = 0, events = 0;
-	size_t changed;
 	char id[25];
 
 	assert_int_equal(store_open(place->uri, "avalon", false, &store, NULL), 0);
@@ -328,8 +328,8 @@ static void test_many_documents(void **state)
 	for (int64_t i = 0; i < 100; i++) {
 		snprintf(id, sizeof(id), "%024llx", (unsigned long long)(i * n / 100));
 		edit.repre = id;
-		assert_int_equal(store->ops->edit(store, &edit, &changed), 0);
-		assert_int_equal(changed, MANY_FILES);
+		assert_int_equal(store->ops->edit(store, &edit, 1, &edited), 0);
+		assert_int_equal(edited.n_changed, MANY_FILES);
 	}
 	assert_int_equal(store->ops->watch(store, &token, 0, count_event, &events), 0);
 	assert_int_equal(events, 100);

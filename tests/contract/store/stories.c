@@ -375,16 +375,16 @@ static void test_scan_truth(void **state)
 static void test_feed_is_one_event_per_document(void **state)
 {
 	const char *project = stage_project();
-	struct site_edit edit = { SITE_ADD, project, ID("0001"), NULL, "nas", 0 };
+	struct site_edit edit = { SITE_ADD, project, ID("0001"), .site = "nas" };
 	_cleanup_(freep) char *token = NULL;
 	_cleanup_(freep) char *events = NULL, *gone = NULL;
-	size_t changed;
+	struct site_edited edited;
 
 	stage_need_hand();
 	stage_need(stage_has_feed(), "what others change is seen later");
 	token = stage_now();
 	stage_insert(project, "[" REPRE_DOC("0001") ", " REPRE_DOC("0002") "]");
-	assert_int_equal(ops()->edit(stage.store, &edit, &changed), 0);
+	assert_int_equal(ops()->edit(stage.store, &edit, 1, &edited), 0);
 	events = stage_events(&token, project);
 	assert_string_equal(events, "doc " ID("0002") ";doc " ID("0001") ";");
 	assert_int_equal(stage.hand->touch(stage.uri, project, ID("0001")), 0);
@@ -532,24 +532,24 @@ static void test_lease_dies_with_its_process(void **state)
 static void test_held_is_busy(void **state)
 {
 	const char *project = stage_project();
-	struct site_edit edit = { SITE_ADD, project, ID("0001"), NULL, "nas", 0 };
+	struct site_edit edit = { SITE_ADD, project, ID("0001"), .site = "nas" };
 	_cleanup_(store_freep) struct store *second = NULL;
 	_cleanup_(buf_done) struct buf body = { 0 };
 	struct child child;
-	size_t changed;
+	struct site_edited edited;
 
 	stage_need_hand();
 	stage_need(stage.hand->hold != NULL, "nobody is held by another");
 	stage_insert(project, "[" REPRE_DOC("0001") "]");
 	child_start(&child, "hold", NULL, NULL);
 	child_wait_ready(&child);
-	assert_int_equal(ops()->edit(stage.store, &edit, &changed), -EBUSY);
+	assert_int_equal(ops()->edit(stage.store, &edit, 1, &edited), -EBUSY);
 	/* Reading and opening go on. */
 	assert_int_equal(ops()->load(stage.store, project, ID("0001"), &body), 0);
 	assert_int_equal(store_open(stage.uri, "avalon", true, &second, NULL), 0);
 	assert_int_equal(child_end(&child), 0);
-	assert_int_equal(ops()->edit(stage.store, &edit, &changed), 0);
-	assert_int_equal(changed, 1);
+	assert_int_equal(ops()->edit(stage.store, &edit, 1, &edited), 0);
+	assert_int_equal(edited.n_changed, 1);
 }
 
 static void test_facts(void **state)
