@@ -71,9 +71,8 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
 	want_not(conn, FUSE_CAP_HANDLE_KILLPRIV);
 	/* who waits for a direct read that was sent in parts is not woken by a signal, whatever we answer */
 	want_not(conn, FUSE_CAP_ASYNC_DIO);
-	/* where we may do what the caller may not, ACLs must be checked with the modes */
-	if (fs->is_shared)
-		want(conn, FUSE_CAP_POSIX_ACL);
+	/* checked with the modes, where we may do what the caller may not; and remembered: ls asks for each file */
+	want(conn, FUSE_CAP_POSIX_ACL);
 	passthrough_negotiate(&fs->passthrough, conn);
 	if (mount->ready)
 		mount->ready(mount->context);

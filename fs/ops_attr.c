@@ -11,6 +11,7 @@
 #include "fs/handle.h"
 #include "fs/remote.h"
 #include "fs/reply.h"
+#include "fs/setid.h"
 
 static void look_up(fuse_req_t req, struct entry *entry, int r, const struct shown *shown)
 {
@@ -176,15 +177,20 @@ static int setattr_folder(struct fs *fs, fuse_ino_t ino, const struct stat *attr
 	return set_attr(folder.fd, attr, to_set);
 }
 
+#define BYTES_OR_OWNER (FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
+
 /* ftruncate() must work on a handle that was opened for writing whatever the mode is now; and where nobody has it
  * open, or not for writing, by name. */
-static int setattr_disk(struct fs *fs, struct inode *inode, const struct stat *attr,
+static int setattr_disk(fuse_req_t req, struct inode *inode, const struct stat *attr,
 			int to_set)
 {
+	struct fs *fs = fs_of(req);
 	struct handle *handle = inodes_borrow_handle(&fs->inodes, inode);
 	int r = 0;
 
 	if (handle) {
+		if (to_set & BYTES_OR_OWNER)
+			setid_drop(req, (uintptr_t)inode, atomic_load(&handle->fd));
 		if (to_set & FUSE_SET_ATTR_SIZE && handle->is_writing) {
 			r = ftruncate(atomic_load(&handle->fd), attr->st_size) < 0
 				    ? -errno
@@ -198,6 +204,8 @@ static int setattr_disk(struct fs *fs, struct inode *inode, const struct stat *a
 	} else {
 		_cleanup_(closep) int fd = entry_open_inode(fs, inode, O_PATH, NULL);
 
+		if (fd >= 0 && to_set & BYTES_OR_OWNER)
+			setid_drop(req, (uintptr_t)inode, fd);
 		r = fd < 0 ? fd : set_attr(fd, attr, to_set);
 	}
 	return r;
@@ -213,9 +221,10 @@ static void touch(struct fs *fs, struct inode *inode)
 		engine_touch(fs->engine, facts.root, rel);
 }
 
-static int setattr_inode(struct fs *fs, fuse_ino_t ino, const struct stat *attr,
+static int setattr_inode(fuse_req_t req, fuse_ino_t ino, const struct stat *attr,
 			 int to_set)
 {
+	struct fs *fs = fs_of(req);
 	struct inode *inode = inodes_at(&fs->inodes, ino);
 	struct inode_facts facts;
 	int r = -EPERM;
@@ -228,7 +237,7 @@ static int setattr_inode(struct fs *fs, fuse_ino_t ino, const struct stat *attr,
 		r = setattr_folder(fs, ino, attr, to_set);
 		break;
 	case INODE_DISK:
-		r = setattr_disk(fs, inode, attr, to_set);
+		r = setattr_disk(req, inode, attr, to_set);
 		if (r == 0 && to_set & (FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME |
 					FUSE_SET_ATTR_MTIME_NOW))
 			touch(fs, inode);
@@ -247,7 +256,7 @@ void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
-	int r = fs->is_read_only ? -EROFS : setattr_inode(fs, ino, attr, to_set);
+	int r = fs->is_read_only ? -EROFS : setattr_inode(req, ino, attr, to_set);
 
 	if (r < 0)
 		reply_error(req, r);

@@ -7,6 +7,7 @@
 #include "fs/fs.h"
 #include "fs/handle.h"
 #include "fs/reply.h"
+#include "fs/setid.h"
 
 #define COPY_MAX ((size_t)64 << 20) /* per request: a worker is held meanwhile */
 
@@ -71,6 +72,8 @@ void fs_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t 
 
 	/* before, so that a close that comes meanwhile tells the engine */
 	atomic_store(&handle->is_dirty, true);
+	if (!fi->writepage)
+		setid_drop(req, ino, handle->fd);
 	/* a page of a mapping goes where it belongs, whatever the flags of the handle that brings it */
 	if (fi->flags & O_APPEND && !fi->writepage)
 		n = append(handle->fd, in);
@@ -105,6 +108,7 @@ void fs_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t 
 		return;
 	}
 	atomic_store(&handle->is_dirty, true);
+	setid_drop(req, ino, fd);
 	if (fallocate(fd, mode, offset, length) < 0)
 		r = -errno;
 	reply_error(req, r);
@@ -158,6 +162,7 @@ void fs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		return;
 	}
 	atomic_store(&out->is_dirty, true);
+	setid_drop(req, ino_out, to);
 	n = copy_file_range(from, &off_in, to, &off_out, len < COPY_MAX ? len : COPY_MAX,
 			    (unsigned)flags);
 	if (n < 0)

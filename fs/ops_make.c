@@ -14,6 +14,7 @@
 #include "fs/fs.h"
 #include "fs/handle.h"
 #include "fs/reply.h"
+#include "fs/setid.h"
 
 struct making {
 	mode_t mode; /* type and permissions, umask not applied */
@@ -292,7 +293,8 @@ static void reply_created(fuse_req_t req, struct entry *entry, const struct show
 	param.attr_timeout = 0; /* it has a writer now */
 	fi->fh = (uintptr_t)handle;
 	fi->noflush = !setup.is_writing;
-	fi->direct_io = handle->backing && fs_writes_by_daemon(fi->flags);
+	fi->direct_io = handle->backing &&
+			(fs_writes_by_daemon(fi->flags) || setid_has(fs, &shown->st));
 	if (passthrough_reply_create(req, &param, fi,
 				     handle->backing ? handle->backing->id : 0) < 0) {
 		handle_release(&fs->inodes, handle);

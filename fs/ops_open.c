@@ -10,6 +10,7 @@
 #include "fs/handle.h"
 #include "fs/remote.h"
 #include "fs/reply.h"
+#include "fs/setid.h"
 
 static bool is_for_writing(int flags)
 {
@@ -34,6 +35,7 @@ static int truncate_opened(int fd, int flags)
 /* An opening of a file on the disk. */
 struct opening {
 	struct fs *fs;
+	fuse_req_t req;
 	struct inode *inode;
 	int flags;      /* the caller's */
 	bool needs_fd;  /* for writing, truncating: as the disk allows it */
@@ -96,6 +98,8 @@ static int open_parts(struct opening *opening, struct handle_setup *setup)
 		r = setup->fd < 0 ? setup->fd : 0;
 	}
 	if (r == 0 && opening->flags & O_TRUNC)
+		setid_drop(opening->req, (uintptr_t)opening->inode, setup->fd);
+	if (r == 0 && opening->flags & O_TRUNC)
 		r = truncate_opened(setup->fd, opening->flags);
 	return r;
 }
@@ -121,10 +125,12 @@ static int open_once(struct opening *opening, struct handle **ret)
 	return r;
 }
 
-static int open_disk(struct fs *fs, struct inode *inode, struct fuse_file_info *fi,
+static int open_disk(fuse_req_t req, struct inode *inode, struct fuse_file_info *fi,
 		     struct handle **ret)
 {
+	struct fs *fs = fs_of(req);
 	struct opening opening = { .fs = fs,
+				   .req = req,
 				   .inode = inode,
 				   .flags = fi->flags,
 				   .needs_fd = is_for_writing(fi->flags) ||
@@ -145,6 +151,7 @@ static int open_disk(struct fs *fs, struct inode *inode, struct fuse_file_info *
 							      .id = (uintptr_t)inode,
 							      .rel = "" });
 	fi->noflush = !(*ret)->is_writing;
+	fi->direct_io = opening.needs_fd && setid_has(fs, &opening.st);
 	if (fi->flags & O_TRUNC)
 		atomic_store(&(*ret)->is_dirty, true);
 	return 0;
@@ -163,7 +170,7 @@ static void reply_opened(fuse_req_t req, struct fuse_file_info *fi, struct handl
 	int id = handle->backing ? handle->backing->id : 0;
 
 	fi->fh = (uintptr_t)handle;
-	fi->direct_io = id && fs_writes_by_daemon(fi->flags);
+	fi->direct_io = id && (fi->direct_io || fs_writes_by_daemon(fi->flags));
 	if (passthrough_reply_open(req, fi, id) < 0)
 		handle_release(&fs->inodes, handle);
 }
@@ -214,7 +221,7 @@ void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		open_stream(req, inode, fi);
 		return;
 	}
-	r = facts.kind == INODE_DISK ? open_disk(fs, inode, fi, &handle) : -EISDIR;
+	r = facts.kind == INODE_DISK ? open_disk(req, inode, fi, &handle) : -EISDIR;
 	if (r < 0)
 		reply_error(req, r);
 	else

@@ -20,6 +20,7 @@
 /* Of linux/fuse.h from 6.9 on; Debian 12 has an older one. */
 #define INIT_EXT (1u << 30)
 #define INIT_PASSTHROUGH (UINT64_C(1) << 37)
+#define INIT_SETID (1u << 28) /* FUSE_HANDLE_KILLPRIV_V2, Linux 5.11 */
 #define OPEN_PASSTHROUGH (1u << 7)
 #define STACK_DEPTH 1 /* nothing stacked below; so an overlay may have us below it */
 
@@ -59,6 +60,7 @@ void passthrough_init(struct passthrough *passthrough, bool is_wanted)
 	mutex_init(&passthrough->lock);
 	atomic_init(&passthrough->stage, PASSTHROUGH_OPEN);
 	atomic_init(&passthrough->init, 0);
+	atomic_init(&passthrough->has_setid, false);
 	atomic_init(&passthrough->is_told, false);
 	if (!is_wanted)
 		turn_off(passthrough, "switched off by nopassthrough");
@@ -179,6 +181,10 @@ int passthrough_attach(struct passthrough *passthrough, struct fuse_session *ses
 
 void passthrough_negotiate(struct passthrough *passthrough, struct fuse_conn_info *conn)
 {
+#ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
+	if (fuse_set_feature_flag(conn, FUSE_CAP_HANDLE_KILLPRIV_V2))
+		atomic_store(&passthrough->has_setid, true);
+#endif
 	if (atomic_load(&passthrough->stage) != PASSTHROUGH_OPEN)
 		return;
 	if (!fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH)) {
@@ -206,6 +212,8 @@ int passthrough_reply_create(fuse_req_t req, const struct fuse_entry_param *para
 
 /* ---- the session's own I/O ---- */
 
+#define ANSWERED UINT64_MAX /* INIT is */
+
 /* What INIT says starts after the header: major, minor, readahead, flags, more flags. */
 static void look_at_init(struct passthrough *passthrough, const char *data, size_t size)
 {
@@ -217,9 +225,11 @@ static void look_at_init(struct passthrough *passthrough, const char *data, size
 		return;
 	memcpy(&header, data, sizeof(header));
 	memcpy(words, data + body, sizeof(words));
-	if (header.opcode == FUSE_INIT && words[3] & INIT_EXT &&
-	    words[4] & INIT_PASSTHROUGH >> 32)
-		atomic_store(&passthrough->init, header.unique);
+	if (header.opcode != FUSE_INIT)
+		return;
+	passthrough->offers_setid = words[3] & INIT_SETID;
+	passthrough->offers_it = words[3] & INIT_EXT && words[4] & INIT_PASSTHROUGH >> 32;
+	atomic_store(&passthrough->init, header.unique);
 }
 
 static ssize_t io_read(int fd, void *data, size_t size, void *context)
@@ -227,7 +237,7 @@ static ssize_t io_read(int fd, void *data, size_t size, void *context)
 	struct passthrough *passthrough = &((struct fs *)context)->passthrough;
 	ssize_t n = read(fd, data, size);
 
-	if (n > 0 && atomic_load(&passthrough->stage) == PASSTHROUGH_OPEN)
+	if (n > 0 && !atomic_load(&passthrough->init))
 		look_at_init(passthrough, data, (size_t)n);
 	return n;
 }
@@ -248,21 +258,24 @@ static ssize_t write_init(struct passthrough *passthrough, int fd,
 {
 	struct iovec copy[2];
 	struct init_out out;
-	ssize_t n;
 
 	if (count != 2 || iov[1].iov_len != sizeof(out)) {
 		turn_off(passthrough, "this libfuse answers INIT in another way");
-		n = writev(fd, iov, count);
-	} else {
-		memcpy(copy, iov, sizeof(copy));
-		memcpy(&out, iov[1].iov_base, sizeof(out));
+		return writev(fd, iov, count);
+	}
+	memcpy(copy, iov, sizeof(copy));
+	memcpy(&out, iov[1].iov_base, sizeof(out));
+	if (atomic_load(&passthrough->stage) == PASSTHROUGH_ASKING) {
 		out.flags |= INIT_EXT;
 		out.flags2 |= (uint32_t)(INIT_PASSTHROUGH >> 32);
 		out.max_stack_depth = STACK_DEPTH;
-		copy[1].iov_base = &out;
-		n = writev(fd, copy, count);
 	}
-	return n;
+	if (passthrough->offers_setid) {
+		out.flags |= INIT_SETID;
+		atomic_store(&passthrough->has_setid, true);
+	}
+	copy[1].iov_base = &out;
+	return writev(fd, copy, count);
 }
 
 /* And not a notice, which has no number. */
@@ -279,11 +292,12 @@ static bool is_answer(const struct iovec *iov, int count, uint64_t unique)
 static ssize_t io_writev(int fd, struct iovec *iov, int count, void *context)
 {
 	struct passthrough *passthrough = &((struct fs *)context)->passthrough;
+	uint64_t init = atomic_load(&passthrough->init);
 	ssize_t n;
 
-	if (atomic_load(&passthrough->stage) != PASSTHROUGH_ASKING ||
-	    !is_answer(iov, count, atomic_load(&passthrough->init)))
+	if (!init || init == ANSWERED || !is_answer(iov, count, init))
 		return writev(fd, iov, count);
+	atomic_store(&passthrough->init, ANSWERED);
 	n = write_init(passthrough, fd, iov, count);
 	passthrough_settle(passthrough);
 	return n;
@@ -305,8 +319,6 @@ int passthrough_attach(struct passthrough *passthrough, struct fuse_session *ses
 	int r;
 
 	passthrough->session = session;
-	if (atomic_load(&passthrough->stage) != PASSTHROUGH_OPEN)
-		return 0;
 	r = fuse_session_custom_io(session, &io, fuse_session_fd(session));
 	return r < 0 ? -ENOMEM : 0;
 }
@@ -315,7 +327,7 @@ void passthrough_negotiate(struct passthrough *passthrough, struct fuse_conn_inf
 {
 	if (atomic_load(&passthrough->stage) != PASSTHROUGH_OPEN)
 		return;
-	if (atomic_load(&passthrough->init))
+	if (passthrough->offers_it)
 		atomic_store(&passthrough->stage, PASSTHROUGH_ASKING);
 	else
 		turn_off(passthrough, "the kernel has no passthrough (Linux 6.9 has)");

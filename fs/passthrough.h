@@ -23,7 +23,9 @@
 struct passthrough {
 	struct fuse_session *session; /* NULL: not mounted yet */
 	atomic_int stage;             /* enum passthrough_stage */
-	atomic_uint_least64_t init;   /* number of the INIT that offers it, or 0 */
+	atomic_uint_least64_t init;   /* number of INIT, until it is answered */
+	bool offers_it, offers_setid; /* what INIT says */
+	atomic_bool has_setid;        /* see fs/setid.h */
 	atomic_bool is_told;          /* in the log */
 	struct mutex lock;
 	char reason[192] GUARDED_BY(&lock); /* why not, or not for all; or "" */

@@ -267,3 +267,77 @@ def test_a_running_program_cannot_be_written(kernel):
     with subprocess.Popen([kernel.mnt / 'sleep', '100']) as process:
         assert errno_of(open, kernel.mnt / 'sleep', 'r+b') == 'ETXTBSY'
         process.kill()
+
+
+def test_the_kernel_writes_without_asking(kernel):
+    """Once it knows that there are no bits to take away, for which it would ask at each write(2)."""
+    write_file(kernel.root / 'f', b'0123456789')
+    file = os.open(kernel.mnt / 'f', os.O_RDWR)
+    os.pwrite(file, b'a', 0)
+    kernel.process.kill()
+    kernel.process.wait()
+    assert os.pwrite(file, b'b', 1) == 1
+    assert read_file(kernel.root / 'f') == b'ab23456789'
+    assert errno_of(os.close, file) == 'ENOTCONN'  # FLUSH has nobody to answer
+
+
+def as_nobody(folder, code):
+    """What the code says, run there by somebody without rights."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chdir(folder)
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            names = {}
+            exec(code, {'os': os}, names)  # pylint: disable=exec-used
+            os.write(writing, names['said'].encode())
+        except BaseException as error:  # pylint: disable=broad-except
+            os.write(writing, repr(error).encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading, encoding='utf-8') as file:
+        said = file.read()
+    os.waitpid(child, 0)
+    return said
+
+
+WRITERS = {
+    'write': 'os.write(os.open("f", os.O_WRONLY), b"x")',
+    'append': 'os.write(os.open("f", os.O_WRONLY | os.O_APPEND), b"x")',
+    'truncate': 'os.truncate("f", 1)',
+    'ftruncate': 'os.ftruncate(os.open("f", os.O_RDWR), 1)',
+    'open': 'os.open("f", os.O_WRONLY | os.O_TRUNC)',
+    'fallocate': 'os.posix_fallocate(os.open("f", os.O_RDWR), 0, 9000)',
+    'copy_file_range': 'os.copy_file_range(os.open("source", os.O_RDONLY), os.open("f", os.O_RDWR), 3)',
+    'chown': 'os.chown("f", -1, os.getgid())',
+}
+
+
+@pytest.mark.parametrize('option', ('-a', '-ap'), ids=('kernel', 'daemon'))
+def test_set_user_bits_go_with_what_others_write(make_fake, tmp_path, option):
+    """As on the disk, whoever writes in whatever way; and whoever looks sees it at once."""
+    if os.geteuid() != 0:
+        pytest.skip('only root can be somebody else')
+    fake = make_fake()
+    fake.mount(option)
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    for folder in (disk, fake.mnt):
+        (folder / 'source').write_bytes(b'abc')
+        os.chmod(folder / 'source', 0o644)
+    for way, code in WRITERS.items():
+        for mode in (0o4777, 0o2777, 0o6777, 0o2767, 0o4666):
+            modes = []
+            for folder in (disk, fake.mnt):
+                (folder / 'f').write_bytes(b'0123456789')
+                if way == 'chown':
+                    os.chown(folder / 'f', 65534, 65533)
+                os.chmod(folder / 'f', mode)
+                assert os.stat(folder / 'f').st_mode & 0o7777 == mode
+                modes.append((as_nobody(folder, f'{code}; said = oct(os.stat("f").st_mode)'),
+                              oct(os.stat(folder / 'f').st_mode)))
+                os.unlink(folder / 'f')
+            assert modes[0] == modes[1], (way, oct(mode))
