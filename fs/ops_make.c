@@ -305,16 +305,13 @@ static void reply_created(fuse_req_t req, struct entry *entry, const struct show
 void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi)
 {
-	struct fs *fs = fs_of(req);
-	_cleanup_(entry_done) struct entry entry = { 0 };
+	_cleanup_(entry_done) struct entry entry = { .name = name };
 	struct making making = {
 		.mode = S_IFREG | mode, .from_fd = -1, .opens = true, .flags = fi->flags
 	};
 	struct shown shown;
-	int r = fs->is_read_only ? -EROFS : entry_open(fs, parent, name, &entry);
+	int r = make_at(req, parent, &entry, &making, &shown);
 
-	if (r == 0)
-		r = make(req, &entry, &making, &shown);
 	if (r == -EEXIST)
 		r = exists(fi->flags);
 	if (r < 0)
