@@ -100,8 +100,8 @@ class Fake:
 def make_fake(tmp_path):
     made = []
 
-    def make(*roots):
-        made.append(Fake(tmp_path / f'fake{len(made)}', *([roots] if roots else [])))
+    def make(*roots, below=None):
+        made.append(Fake((below or tmp_path) / f'fake{len(made)}', *([roots] if roots else [])))
         return made[-1]
 
     yield make
