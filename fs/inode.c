@@ -84,16 +84,15 @@ static void drop_last(struct inodes *inodes, struct inode *inode) REQUIRES(&inod
 		free_name(inodes, last);
 }
 
-void inode_drop_name(struct inodes *inodes, struct name *name)
+static void remove_name(struct inodes *inodes, struct name *name) REQUIRES(&inodes->lock)
 {
-	struct inode *inode = name->inode, *parent = name->parent;
+	struct inode *inode = name->inode;
 	struct name **at = &inode->names;
 
 	while (*at != name)
 		at = &(*at)->next;
 	*at = name->next;
 	chains_remove(&inodes->names, &name->link);
-	parent->facts.n_changes++;
 	if (!inode->names) {
 		unchain(inodes, inode);
 		/* or the disk could not have its space back */
@@ -107,6 +106,12 @@ void inode_drop_name(struct inodes *inodes, struct name *name)
 	inode->last = name;
 }
 
+void inode_drop_name(struct inodes *inodes, struct name *name)
+{
+	name->parent->facts.n_changes++;
+	remove_name(inodes, name);
+}
+
 static void drop_names(struct inodes *inodes, struct inode *inode) REQUIRES(&inodes->lock)
 {
 	while (inode->names)
@@ -117,7 +122,9 @@ void inode_put(struct inodes *inodes, struct inode *inode)
 {
 	if (inode->n_lookups || inode->n_refs || inode == inodes->top)
 		return;
-	drop_names(inodes, inode);
+	/* the folder has them still: only the kernel forgot */
+	while (inode->names)
+		remove_name(inodes, inode->names);
 	drop_last(inodes, inode);
 	inode_drop_backing(inodes, inode);
 	if (inode->next)

@@ -122,6 +122,13 @@ void inodes_set_disk(struct inodes *inodes, struct inode *inode, uint64_t dev,
  * may stay. */
 bool inodes_keep_pages(struct inodes *inodes, struct inode *inode, const struct stat *st);
 
+/* INODE_FOLDER: a listing was taken of it while it was ST, after N_CHANGES. */
+void inodes_list(struct inodes *inodes, struct inode *inode, uint64_t n_changes,
+		 const struct stat *st);
+/* True where ST, and what we know of its names, are as at the last listing: the kernel's copy may stay. */
+bool inodes_keep_listing(struct inodes *inodes, struct inode *inode,
+			 const struct stat *st);
+
 /* ---- handles: kept in a list per inode; they hold the inode ---- */
 
 /* A handle with DECIDES offers its backing (or none, NULL), which stays the caller's; it gets the inode's one, referenced, or

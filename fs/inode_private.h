@@ -27,9 +27,9 @@ struct inode {
 	enum inode_way way;
 	struct backing *backing;
 	struct inode *idle_next, *idle_prev;
-	bool has_seen;   /* the next three are of a file that was not young */
-	bool wants_drop; /* pages, when the last read is answered */
-	int64_t seen_size;
+	bool has_seen;     /* the next three are of something that was not young */
+	bool wants_drop;   /* pages, when the last read is answered */
+	int64_t seen_size; /* INODE_FOLDER: n_changes */
 	struct timespec seen_mtime, seen_ctime;
 };
 

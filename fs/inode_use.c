@@ -24,19 +24,49 @@ static bool was_young(struct timespec changed, int64_t now)
 	return timespec_ns(changed) + (is_fine ? YOUNG_FINE_NS : YOUNG_COARSE_NS) >= now;
 }
 
-bool inodes_keep_pages(struct inodes *inodes, struct inode *inode, const struct stat *st)
+static bool is_as_seen(const struct inode *inode, int64_t size, const struct stat *st)
+{
+	return inode->has_seen && inode->seen_size == size &&
+	       is_equal_time(inode->seen_mtime, st->st_mtim) &&
+	       is_equal_time(inode->seen_ctime, st->st_ctim);
+}
+
+static void see(struct inode *inode, int64_t size, const struct stat *st)
 {
 	int64_t now = clock_wall_ms() * 1000000;
+
+	inode->has_seen = !was_young(st->st_mtim, now) && !was_young(st->st_ctim, now);
+	inode->seen_size = size;
+	inode->seen_mtime = st->st_mtim;
+	inode->seen_ctime = st->st_ctim;
+}
+
+bool inodes_keep_pages(struct inodes *inodes, struct inode *inode, const struct stat *st)
+{
 	bool keeps;
 
 	mutex_lock(&inodes->lock);
-	keeps = inode->has_seen && inode->seen_size == st->st_size &&
-		is_equal_time(inode->seen_mtime, st->st_mtim) &&
-		is_equal_time(inode->seen_ctime, st->st_ctim);
-	inode->has_seen = !was_young(st->st_mtim, now) && !was_young(st->st_ctim, now);
-	inode->seen_size = st->st_size;
-	inode->seen_mtime = st->st_mtim;
-	inode->seen_ctime = st->st_ctim;
+	keeps = is_as_seen(inode, st->st_size, st);
+	see(inode, st->st_size, st);
+	mutex_unlock(&inodes->lock);
+	return keeps;
+}
+
+void inodes_list(struct inodes *inodes, struct inode *inode, uint64_t n_changes,
+		 const struct stat *st)
+{
+	mutex_lock(&inodes->lock);
+	see(inode, (int64_t)n_changes, st);
+	mutex_unlock(&inodes->lock);
+}
+
+bool inodes_keep_listing(struct inodes *inodes, struct inode *inode,
+			 const struct stat *st)
+{
+	bool keeps;
+
+	mutex_lock(&inodes->lock);
+	keeps = is_as_seen(inode, (int64_t)inode->facts.n_changes, st);
 	mutex_unlock(&inodes->lock);
 	return keeps;
 }

@@ -34,6 +34,9 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	fi->fh = (uintptr_t)handle;
+	/* the kernel goes through its own copy of the listing, while that is of the folder as it is */
+	fi->cache_readdir = 1;
+	fi->keep_cache = inodes_keep_listing(&fs->inodes, folder.inode, &st);
 	if (fuse_reply_open(req, fi) < 0)
 		handle_release(&fs->inodes, handle);
 }
@@ -264,14 +267,18 @@ static int fill_from(struct fill *fill, struct listing *listing, off_t offset)
 /* A listing is taken at the start and again after rewinddir(). */
 static int prepare_listing(struct folder *folder, struct handle *handle, off_t offset)
 {
-	struct listing *listing;
+	struct listing *listing = NULL;
+	struct stat st;
 	int r;
 
 	if (handle->listing && offset != 0)
 		return 0;
-	r = take_listing(folder, &listing);
+	r = folder_stat(folder, &st);
+	if (r == 0)
+		r = take_listing(folder, &listing);
 	if (r < 0)
 		return r;
+	inodes_list(&folder->fs->inodes, folder->inode, folder->facts.n_changes, &st);
 	if (folder_has_moved(folder)) {
 		listing_free(listing);
 		return -EAGAIN;

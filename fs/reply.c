@@ -55,12 +55,19 @@ static double entry_timeout(struct fs *fs, const struct inode_facts *facts)
 	return rootmap_is_remote(fs->rootmap, facts->root) ? FS_SHORT_S : FS_LONG_S;
 }
 
-/* A file that is being written changes without a word. */
-static bool is_young(const struct stat *st)
+/* A file that is being written changes without a word, one that was left alone for long hardly. Of what the kernel reads by
+ * itself a wrong size misleads nobody who reads. */
+static double file_timeout(struct fs *fs, const struct stat *st)
 {
-	int64_t since = (clock_wall_ms() - FS_YOUNG_S * INT64_C(1000)) / 1000;
+	int64_t changed_s = st->st_mtim.tv_sec > st->st_ctim.tv_sec ? st->st_mtim.tv_sec
+								    : st->st_ctim.tv_sec;
+	double age_s = (double)(clock_wall_ms() / 1000 - changed_s);
 
-	return st->st_mtim.tv_sec > since || st->st_ctim.tv_sec > since;
+	if (age_s < FS_YOUNG_S)
+		return FS_SHORT_S;
+	if (age_s < FS_OLD_S || !passthrough_is_on(&fs->passthrough))
+		return FS_SETTLED_S;
+	return FS_OLD_S / 10;
 }
 
 static double attr_timeout(struct fs *fs, const struct inode_facts *facts,
@@ -72,7 +79,7 @@ static double attr_timeout(struct fs *fs, const struct inode_facts *facts,
 		return 0;
 	if (facts->kind != INODE_DISK || timeout <= FS_SHORT_S)
 		return timeout;
-	return is_young(st) ? FS_SHORT_S : FS_SETTLED_S;
+	return file_timeout(fs, st);
 }
 
 int reply_fill_entry(struct folder *folder, const char *name, const struct shown *shown,

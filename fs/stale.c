@@ -136,6 +136,7 @@ static void tell_name(struct fs *fs, const struct notice *notice, const char *pa
 		check_folders_above(fs, notice);
 	}
 	drop_entry(fs, &spot);
+	drop_pages(fs, spot.parent_id); /* of its listing */
 	if (drops_pages)
 		drop_pages(fs, spot.facts.id);
 }

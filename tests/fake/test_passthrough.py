@@ -138,6 +138,44 @@ def test_stacked_file_systems_go_through_the_daemon(make_fake, tmp_path):
         subprocess.run(['umount', fake.root], check=True)
 
 
+def test_a_listing_is_kept(fake):
+    """... by the kernel, which asks for it once; until a name comes or goes."""
+    names = [f'f{i}' for i in range(300)]
+    for name in names:
+        write_file(fake.root / 'd' / name, b'')
+    wait_until(lambda: os.stat(fake.root / 'd').st_ctime < time.time() - 0.1, 'a tick of the clock')
+    assert sorted(os.listdir(fake.mnt / 'd')) == sorted(names)
+    fake.put('d/remote')
+    wait_until(lambda: 'remote' in os.listdir(fake.mnt / 'd'), 'one that the view has is listed')
+    os.unlink(fake.root / 'd/f7')
+    wait_until(lambda: 'f7' not in os.listdir(fake.mnt / 'd'), 'one that others take away goes')
+    (fake.mnt / 'd/new').touch()
+    assert 'new' in os.listdir(fake.mnt / 'd')
+    os.unlink(fake.mnt / 'd/remote')
+    assert 'remote' not in os.listdir(fake.mnt / 'd')
+    wait_until(lambda: os.stat(fake.root / 'd').st_ctime < time.time() - 0.1, 'a tick of the clock')
+    names = sorted({*names, 'new'} - {'f7'})
+    for _ in range(3):  # it also wants to know the folder's times
+        assert sorted(os.listdir(fake.mnt / 'd')) == names
+    folder = os.open(fake.mnt / 'd', os.O_RDONLY)
+    fake.process.kill()
+    fake.process.wait()
+    assert sorted(os.listdir(folder)) == names
+    os.close(folder)
+
+
+def test_an_open_folder_goes_on_telling(fake):
+    """Who reads it again and again without opening it anew sees what the view has got meanwhile."""
+    fake.put('d/one')
+    folder = os.open(fake.mnt / 'd', os.O_RDONLY)
+    assert os.listdir(folder) == os.listdir(folder) == ['one']
+    fake.put('d/two')
+    wait_until(lambda: sorted(os.listdir(folder)) == ['one', 'two'], 'the new one is listed')
+    fake.say('drop', 0, 'd/one')
+    wait_until(lambda: os.listdir(folder) == ['two'], 'the old one is not')
+    os.close(folder)
+
+
 # ---- ways do not meet ----
 
 def test_open_in_every_way_while_names_change(kernel):

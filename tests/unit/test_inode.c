@@ -317,6 +317,27 @@ static void test_who_was_opened_may_have_pages(void **state)
 	assert_false(facts.has_opens);
 }
 
+static void test_a_listing_is_kept_while_unchanged(void **state)
+{
+	struct inodes *inodes = *state;
+	struct inode *inode =
+		inodes_at(inodes, take(inodes, INODE_TOP_ID, "d", folder(96)));
+	struct stat st = { .st_mtim.tv_sec = 1000, .st_ctim.tv_sec = 1000 };
+	struct inode_spot spot;
+
+	assert_false(inodes_keep_listing(inodes, inode, &st));
+	inodes_list(inodes, inode, 0, &st);
+	assert_true(inodes_keep_listing(inodes, inode, &st));
+	assert_true(inodes_keep_listing(inodes, inode, &st));
+	/* a name of the view comes: the disk knows nothing of it */
+	inodes_walk(inodes, "d/new", &spot);
+	assert_false(inodes_keep_listing(inodes, inode, &st));
+	inodes_list(inodes, inode, 1, &st);
+	assert_true(inodes_keep_listing(inodes, inode, &st));
+	st.st_mtim.tv_nsec = 1;
+	assert_false(inodes_keep_listing(inodes, inode, &st));
+}
+
 static void test_pages_kept_while_unchanged(void **state)
 {
 	struct inodes *inodes = *state;
@@ -382,6 +403,12 @@ static void test_changes_are_counted(void **state)
 	inodes_walk(inodes, "a/unknown/f", &spot);
 	inodes_facts(inodes, inodes_at(inodes, a), &after);
 	assert_int_not_equal(after.n_changes, before.n_changes);
+
+	/* that the kernel forgets a name is no change of the folder */
+	before = after;
+	inodes_forget(inodes, take(inodes, a, "forgotten", disk(990, 1)), 1);
+	inodes_facts(inodes, inodes_at(inodes, a), &after);
+	assert_int_equal(after.n_changes, before.n_changes);
 }
 
 int main(void)
@@ -401,6 +428,7 @@ int main(void)
 		CASE(test_walk),
 		CASE(test_pages_wait_for_reads),
 		CASE(test_who_was_opened_may_have_pages),
+		CASE(test_a_listing_is_kept_while_unchanged),
 		CASE(test_pages_kept_while_unchanged),
 		CASE(test_many_names),
 		CASE(test_changes_are_counted),
