@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "fs/crew.h"
 #include "fs/entry.h"
@@ -322,6 +324,23 @@ int mount_run(struct mount *mount)
 bool mount_is_passthrough(struct mount *mount, char *reason, size_t size)
 {
 	return passthrough_tell(&mount->fs.passthrough, reason, size);
+}
+
+bool mount_could_passthrough(char *reason, size_t size)
+{
+	struct passthrough passthrough;
+	struct utsname kernel;
+	int major = 0, minor = 0;
+
+	passthrough_init(&passthrough, true);
+	passthrough_tell(&passthrough, reason, size);
+	passthrough_done(&passthrough);
+	if (!reason[0] && uname(&kernel) == 0 &&
+	    sscanf(kernel.release, "%d.%d", &major, &minor) == 2 &&
+	    (major < 6 || (major == 6 && minor < 9)))
+		snprintf(reason, size, "Linux %d.%d has no passthrough, 6.9 has", major,
+			 minor);
+	return !reason[0];
 }
 
 /* Asks, and while somebody has files open: writes back what mappings changed and ends all the same. */

@@ -37,6 +37,8 @@ int mount_run(struct mount *mount) _must_check_;
 /* How local files are read and written: true: by the kernel itself. REASON, one line: why not, or why not all; or "". Any
  * thread, while the mount is there. */
 bool mount_is_passthrough(struct mount *mount, char *reason, size_t size);
+/* Before there is one: this process may have local files read by the kernel. REASON, one line: why not. */
+bool mount_could_passthrough(char *reason, size_t size);
 /* Ends mount_run(), from any thread, not from a signal handler: unmounts; where files are open the mount is
  * detached, and who has them gets ENOTCONN. Idempotent. */
 void mount_stop(struct mount *mount);

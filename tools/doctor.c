@@ -10,7 +10,8 @@
 #include "tools/output.h"
 
 const struct doctor_check *const doctor_checks[] = {
-	&doctor_roots, &doctor_store, &doctor_clock, &doctor_forms, &doctor_remote, NULL,
+	&doctor_roots, &doctor_mount,  &doctor_store, &doctor_clock,
+	&doctor_forms, &doctor_remote, NULL,
 };
 
 /* ---- findings ---- */

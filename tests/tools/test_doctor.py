@@ -1,9 +1,13 @@
 """sitefs doctor: what is found, what is offered, what --fix does, and what the command ends with."""
 
 import json
+import os
+import shutil
+import subprocess
 
 import pytest
 
+from conftest import SITEFS
 from test_documents import docs, file, representation
 
 OLD_FORMS = [
@@ -83,3 +87,18 @@ def test_no_store_is_named(home):
     settings = home.path / 'config/sitefs/sitefs.json'
     settings.write_text('{}')
     assert home.sitefs('doctor').code == 2
+
+
+def test_how_local_files_are_read(show):
+    """By the kernel for root on a machine that can; else why not, and what would help."""
+    finding, = [one for one in show.ok('doctor', '--json').json['findings'] if one['check'] == 'mount']
+    if finding['finding'] == 'good':
+        assert os.geteuid() == 0 and 'kernel itself' in finding['text']
+    else:
+        assert any(why in finding['text'] for why in ('/dev/fuse', 'CAP_SYS_ADMIN', '6.9', 'overlay')), finding
+    if os.geteuid() != 0 or not shutil.which('setpriv'):
+        pytest.skip('only root can give up what it may')
+    weak = subprocess.run(['setpriv', '--bounding-set', '-sys_admin', SITEFS, 'doctor', '--json'], env=show.env, text=True,
+                          cwd=show.path, capture_output=True, check=True)
+    finding, = [one for one in json.loads(weak.stdout)['findings'] if one['check'] == 'mount']
+    assert finding['finding'] == 'note' and ('CAP_SYS_ADMIN' in finding['text'] or '/dev/fuse' in finding['text'])
