@@ -27,6 +27,7 @@
 struct mount {
 	struct fs fs;
 	char *mountpoint;
+	int covered; /* root that the mount point is; -1: none */
 	void (*ready)(void *context);
 	void *context;
 	struct mutex lock;
@@ -245,16 +246,35 @@ static int mount_session(struct mount *mount, struct error *error)
 			 mount->mountpoint, error_text(&said, r));
 }
 
+/* Of the root that the mount is put over. */
+static void cover_root(struct mount *mount, bool is_covered)
+{
+	if (mount->covered >= 0)
+		roots_cover(mount->fs.roots, mount->covered, is_covered);
+}
+
+static void find_covered(struct mount *mount, const struct stat *mountpoint)
+{
+	struct roots *roots = mount->fs.roots;
+	struct stat st;
+
+	for (int i = 0; i < (int)roots_count(roots); i++)
+		if (roots_fd(roots, i) >= 0 && fstat(roots_fd(roots, i), &st) == 0 &&
+		    st.st_dev == mountpoint->st_dev && st.st_ino == mountpoint->st_ino)
+			mount->covered = i;
+}
+
 int mount_new(const struct mount_setup *setup, struct mount **ret, struct error *error)
 {
 	_cleanup_(mount_freep) struct mount *mount = calloc(1, sizeof(*mount));
-	struct stat st;
+	struct stat st = { 0 };
 	int r;
 
 	if (!mount)
 		return -ENOMEM;
 	mutex_init(&mount->lock);
 	cond_init(&mount->ended);
+	mount->covered = -1;
 	mount->ready = setup->ready;
 	mount->context = setup->context;
 	mount->mountpoint = realpath(setup->mountpoint, NULL);
@@ -265,8 +285,11 @@ int mount_new(const struct mount_setup *setup, struct mount **ret, struct error 
 		return error_set(error, -ENOTDIR, "cannot mount at %s: not a folder",
 				 setup->mountpoint);
 	r = init_fs(&mount->fs, setup, error);
-	if (r == 0)
+	if (r == 0) {
+		find_covered(mount, &st);
+		cover_root(mount, true);
 		r = mount_session(mount, error);
+	}
 	if (r == 0)
 		r = crew_new(mount->fs.session, &mount->crew);
 	if (r < 0)
@@ -388,6 +411,7 @@ void mount_free(struct mount *mount)
 		fuse_session_unmount(fs->session);
 		fs->passthrough.session = NULL; /* its ids end with it */
 		fuse_session_destroy(fs->session);
+		cover_root(mount, false);
 	}
 	crew_free(mount->crew);
 	watch_free(fs->watch);

@@ -29,6 +29,7 @@
 struct root {
 	const char *name, *path; /* of the configuration */
 	atomic_int fd;
+	atomic_bool is_covered; /* by our own mount: its path leads there */
 	/* guarded by roots->lock */
 	uint64_t dev, ino; /* of fd */
 	char *identity;    /* that we gave; NULL: first use */
@@ -125,7 +126,11 @@ static int look_at(const struct root *root, const char *identity, struct look *r
 	struct stat st;
 	int r;
 
-	look.fd = open(root->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (atomic_load(&root->is_covered))
+		look.fd = openat(atomic_load(&root->fd), ".",
+				 O_PATH | O_DIRECTORY | O_CLOEXEC);
+	else
+		look.fd = open(root->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (look.fd < 0 || fstat(look.fd, &st) < 0) {
 		error_set(&look.why, 0, "root '%s': cannot open %s: %s", root->name,
 			  root->path, strerror(errno));
@@ -279,6 +284,11 @@ static int accept_look(struct roots *roots, struct root *root, struct look *look
 	}
 	mutex_unlock(&roots->lock);
 	return r;
+}
+
+void roots_cover(struct roots *roots, int root, bool is_covered)
+{
+	atomic_store(&roots->roots[root].is_covered, is_covered);
 }
 
 int roots_accept(struct roots *roots, int root)

@@ -53,6 +53,9 @@ void roots_set_lost(struct roots *roots, int root, const char *why);
 bool roots_is_first_use(struct roots *roots, int root);
 /* First use was fine: the identity is written (one that is there already is taken). -ESTALE: not there. */
 int roots_accept(struct roots *roots, int root);
+/* Our own mount lies over the open root, or does so no longer: meanwhile it is looked at by its descriptor, for its path
+ * leads into the mount. */
+void roots_cover(struct roots *roots, int root, bool is_covered);
 
 /* Claim on a name: whoever moves something onto, away from or over it holds it meanwhile. Waits while
  * another thread has it (short: the holder does a rename and two fsyncs, no network). Not recursive; who

@@ -404,6 +404,10 @@ int roots_fd(const struct roots *roots, int root)
 	return ((const struct engine *)roots)->fds[root];
 }
 
+void roots_cover(struct roots *roots, int root, bool is_covered)
+{
+}
+
 void roots_claim(struct roots *roots, int root, const char *rel)
 {
 	struct engine *engine = (struct engine *)roots;

@@ -1,0 +1,66 @@
+"""Mounted over the root itself, so that the path that everybody has configured stays; and how mounts end badly."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from harness import DEADLINE, errno_of, mounts, read_file, wait_until, write_file
+
+REL = 'shot/v001/a.exr'
+
+
+@pytest.fixture
+def over(home):
+    """This site; its mount point is its root."""
+    home.mnt = home.root
+    return home
+
+
+def test_the_path_stays_as_it_is(world, over):
+    """What others published lies beside what is here, under one path; without the mount what is here lies there."""
+    data = world.publish(REL)
+    write_file(over.root / 'work/scene.ma', b'scene')
+    over.mount()
+    assert sorted(os.listdir(over.root)) == ['shot', 'work']
+    assert read_file(over.root / REL) == data
+    write_file(over.root / 'shot/v002/a.exr', b'new')
+    os.rename(over.root / 'work/scene.ma', over.root / 'work/scene_v2.ma')
+    wait_until(lambda: over.info(REL)['state'] != 'remote', 'what was read is kept')
+    over.umount()
+    assert sorted(os.listdir(over.root / 'work')) == ['scene_v2.ma']
+    assert read_file(over.root / REL) == data and read_file(over.root / 'shot/v002/a.exr') == b'new'
+
+
+def test_a_publish_does_not_run_on_into_a_bare_folder(world, over):
+    """After a crash the path answers nothing, until it is mounted again: by a restart, which needs no help."""
+    data = world.publish(REL)
+    over.mount().kill()
+    assert errno_of(os.listdir, over.root) == 'ENOTCONN'
+    assert errno_of(os.mkdir, over.root / 'shot2') == 'ENOTCONN'
+    assert errno_of(os.stat, over.root / REL) == 'ENOTCONN'
+    over.mount()
+    assert read_file(over.root / REL) == data
+    over.umount()
+    assert str(over.root) not in mounts()
+
+
+def test_nobody_stays_when_the_daemon_hangs(world, home):
+    """Whoever waits for a daemon that does nothing more ends with it, killed or not."""
+    data = world.publish(REL)
+    write_file(home.root / 'here', b'local')
+    daemon = home.mount()
+    with open(home.mnt / 'here', 'rb', buffering=0) as held:
+        assert held.read() == b'local'
+        os.kill(daemon.process.pid, signal.SIGSTOP)
+        waiting = [subprocess.Popen(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for args in
+                   (['cat', home.mnt / REL], ['ls', home.mnt / 'shot'], ['touch', home.mnt / 'new'],
+                    ['stat', home.mnt / 'missing'])]
+        waiting[1].kill()
+        waiting[3].kill()
+        daemon.kill()
+        for process in waiting:
+            assert process.wait(DEADLINE) != 0
+    home.mount()
+    assert home.read(REL) == data
