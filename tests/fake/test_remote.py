@@ -547,6 +547,12 @@ def test_xattrs_tell_the_state(fake):
     assert set(os.listxattr(fake.mnt / 'a')) == {*names, 'user.other'}
 
 
+def are_stopped(pid):
+    """Whether each thread of a process is: the signal comes to them one after the other."""
+    return all(read_file(f'/proc/{pid}/task/{task}/stat').rpartition(b')')[2].split()[0] == b'T'
+               for task in os.listdir(f'/proc/{pid}/task'))
+
+
 def test_a_disk_that_hangs_holds_up_nobody_else(make_fake):
     """Whoever asks for what lies on it waits; the rest of the mount goes on."""
     hung, fake = make_fake(), make_fake('hung', 'work')
@@ -560,6 +566,7 @@ def test_a_disk_that_hangs_holds_up_nobody_else(make_fake):
         write_file(fake.mnt / 'work/f', b'fine')
         assert read_file(fake.mnt / 'hung/f') == b'hung'
         os.kill(hung.process.pid, signal.SIGSTOP)
+        wait_until(lambda: are_stopped(hung.process.pid), 'none of its threads runs')
         waiting = [subprocess.Popen(['stat', fake.mnt / f'hung/none{i}'], stdout=subprocess.DEVNULL,
                                     stderr=subprocess.DEVNULL) for i in range(5)]
         try:
