@@ -63,7 +63,7 @@ struct config {
 	int n_workers;            /* pool for background transfers: 4 */
 	int64_t read_deadline_ms; /* 30 s; -1 = none */
 	int64_t verify_first_bytes; /* files up to this are verified before a reply: 1 MiB */
-	int64_t chunk_bytes;        /* a request to the remote in the background: 8 MiB */
+	int64_t chunk_bytes;        /* the background takes at a time: 8 MiB */
 	int64_t reserve_bytes; /* free space kept on a root's file system: 1 GiB, or 5 % of it if
 				  that is less */
 	mode_t file_mode, dir_mode; /* of remote-only files and folders: 0644, 0755 */

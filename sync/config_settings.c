@@ -92,7 +92,7 @@ static const struct config_setting settings[] = {
 	  "8M",
 	  FIELD(chunk_bytes),
 	  { CONFIG_SIZE, 4 * KIB, GIB },
-	  "bytes of one request to the remote in the background" },
+	  "bytes that the background takes at a time; a request may bring many" },
 	{ "cache.reserve",
 	  "1G",
 	  FIELD(reserve_bytes),

@@ -500,6 +500,7 @@ void engine_free(struct engine *engine)
 	pool_free(engine->readers);
 	pool_free(engine->workers);
 	provider_free(engine->provider);
+	free(engine->meter);
 	view_free(engine->view);
 	roots_free(engine->roots);
 	index_free(engine->index);

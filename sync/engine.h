@@ -166,7 +166,9 @@ struct engine_status {
 	int64_t outbox_waiting, outbox_parked;
 	bool is_remote_reachable;
 	char remote_error[256];
-	char lost_root[256]; /* why, "" = none is lost */
+	bool has_quota;
+	struct provider_quota quota; /* of what is sent there */
+	char lost_root[256];         /* why, "" = none is lost */
 	int64_t n_refused;
 	int64_t n_trouble; /* published files whose object at the remote is missing or different */
 };

@@ -67,6 +67,13 @@ struct engine {
 	int n_busy_probes;      /* in a row: the remote had trouble of the moment */
 	struct news news;       /* what others do at the remote */
 	int64_t n_pulls;        /* of this pass: more than 100 mean a lost root */
+	char *meter; /* what the journal has of it */
+	int64_t next_meter_ms;
+	bool is_probing;   /* a probe of the remote is under way */
+	bool has_probed;   /* its first answer came */
+	int n_busy_probes; /* in a row: the remote had trouble of the moment */
+	struct news news;  /* what others do at the remote */
+	int64_t n_pulls;   /* of this pass: more than 100 mean a lost root */
 	struct map
 		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
 	struct map
@@ -155,6 +162,8 @@ void syncer_job_end(struct engine *engine);
 /* ---- probe.c: is the remote there? ---- */
 /* Before the first call: which roots the remote is known to have. */
 void probe_expect(struct engine *engine);
+/* Keeps the provider's count of what was sent, a minute after the last time, or NOW. Sync thread. */
+void probe_keep_meter(struct engine *engine, bool now);
 /* Starts a probe where one is due. Sync thread. */
 void probe_due(struct engine *engine);
 

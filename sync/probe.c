@@ -10,6 +10,7 @@
 #include "sync/base/log.h"
 #include "sync/engine_private.h"
 
+#define METER_MS 60000    /* a crash forgets what was sent in so long */
 #define BUSY_PROBES_MAX 5 /* then it is a fault */
 
 static const struct config_site *remote_of(const struct engine *engine)
@@ -22,11 +23,23 @@ static char *fact_of(const struct engine *engine, const char *root)
 	return strf("remote:%s:%s", engine->config->remote_site, root);
 }
 
+static void load_meter(struct engine *engine)
+{
+	_cleanup_(freep) char *fact = strf("meter:%s", engine->config->remote_site);
+	struct provider *provider = engine->provider;
+
+	if (!provider || !provider->ops->set_meter || !fact ||
+	    journal_get(engine->journal, fact, &engine->meter) != 0)
+		return;
+	provider->ops->set_meter(provider, engine->meter);
+}
+
 void probe_expect(struct engine *engine)
 {
 	const struct config_site *site = remote_of(engine);
 	struct provider *provider = engine->provider;
 
+	load_meter(engine);
 	if (!site || !provider || !provider->ops->expect || engine->setup.can_adopt)
 		return;
 	for (size_t i = 0; i < site->n_roots; i++) {
@@ -36,6 +49,27 @@ void probe_expect(struct engine *engine)
 		if (fact && journal_get(engine->journal, fact, &identity) == 0)
 			provider->ops->expect(provider, site->roots[i].name, identity);
 	}
+}
+
+void probe_keep_meter(struct engine *engine, bool now)
+{
+	_cleanup_(freep) char *fact = NULL;
+	_cleanup_(freep) char *meter = NULL;
+	struct provider *provider = engine->provider;
+
+	if (!provider || !provider->ops->meter ||
+	    (!now && clock_mono_ms() < engine->next_meter_ms))
+		return;
+	engine->next_meter_ms = clock_mono_ms() + METER_MS;
+	meter = provider->ops->meter(provider);
+	fact = strf("meter:%s", engine->config->remote_site);
+	if (!meter || !fact || (engine->meter && strcmp(meter, engine->meter) == 0) ||
+	    (!engine->meter && !meter[0]))
+		return;
+	if (journal_set(engine->journal, fact, meter) < 0)
+		return;
+	free(engine->meter);
+	engine->meter = steal(meter);
 }
 
 static void remember_roots(struct engine *engine)

@@ -147,6 +147,12 @@ struct provider_settle {
 	struct error error;
 };
 
+/* What may be sent to the remote in a day. */
+struct provider_quota {
+	int64_t opens_ms;    /* wall clock: nothing goes before; 0: it is open */
+	int64_t sent, limit; /* bytes, in the last 24 hours */
+};
+
 struct provider;
 
 struct provider_ops {
@@ -219,6 +225,11 @@ struct provider_ops {
 	 * few requests; the result of each is set. Else than 0: nothing is known of any, ask again. */
 	int (*settle)(struct provider *provider, struct provider_settle *stores, size_t n,
 		      struct provider_call *call);
+	/* What is left of it. No I/O; these three come together. */
+	void (*quota)(struct provider *provider, struct provider_quota *ret);
+	/* What was counted, as text (NULL on -ENOMEM), for the next process to be told before its first call. */
+	char *(*meter)(struct provider *provider);
+	void (*set_meter)(struct provider *provider, const char *text);
 };
 
 struct provider {

@@ -22,6 +22,9 @@ static void copy_faults(struct engine *engine, struct engine_status *status)
 	status->is_store_reachable = engine->is_store_reachable;
 	snprintf(status->store_error, sizeof(status->store_error), "%s",
 		 engine->store_error);
+	status->has_quota = engine->provider && engine->provider->ops->quota;
+	if (status->has_quota)
+		engine->provider->ops->quota(engine->provider, &status->quota);
 	status->is_remote_reachable = engine->provider && engine->remote.outcome == 0;
 	snprintf(status->remote_error, sizeof(status->remote_error), "%s",
 		 engine->remote.text);

@@ -417,6 +417,7 @@ static void round_of(struct engine *engine)
 	progress_write(engine);
 	probe_due(engine);
 	news_due(engine);
+	probe_keep_meter(engine, false);
 	next_due = plans_take_due(&engine->plans, clock_mono_ms(), decide_due, engine);
 	serve_store(engine, 0);
 	syncer_decide_dirty(engine);
@@ -437,6 +438,7 @@ void *syncer_run(void *context)
 	engine->wakeable = NULL;
 	cond_broadcast(&engine->changed);
 	mutex_unlock(&engine->lock);
+	probe_keep_meter(engine, true);
 	if (engine->store && outbox_replay(engine) < 0)
 		log_info("results wait in the outbox for the next start");
 	store_free(engine->store);

@@ -414,7 +414,9 @@ static void failed(struct engine *engine, struct plan *plan, const struct mail *
 	const char *text = mail->text ? mail->text : "unknown error";
 	int64_t again_ms;
 
-	plan->n_faults++;
+	/* a quota says when it opens: that is no failure */
+	if (mail->result != PROVIDER_BUSY || mail->again_ms <= 0)
+		plan->n_faults++;
 	again_ms = act_backoff_ms(engine->config, plan->n_faults);
 	if (again_ms < mail->again_ms)
 		again_ms = mail->again_ms;

@@ -30,6 +30,20 @@ static void set_reason(struct json *json, const char *key, const char *text)
 	json_set_text(json, key, text[0] ? text : NULL);
 }
 
+/* What was sent in the last day, and when more may be, where that is not now. */
+static struct json *quota_json(const struct provider_quota *quota)
+{
+	struct json *json = json_object();
+
+	json_set_int(json, "sent", quota->sent);
+	json_set_int(json, "limit", quota->limit);
+	if (quota->opens_ms)
+		json_set_time(json, "opens", quota->opens_ms);
+	else
+		json_set_text(json, "opens", NULL);
+	return json;
+}
+
 /* How local files are read and written through the mount. */
 static void set_passthrough(struct json *json, const struct answers *answers)
 {
@@ -79,6 +93,8 @@ static struct json *status_json(const struct answer *answer,
 	part = json_object();
 	json_set_bool(part, "reachable", status->is_remote_reachable);
 	set_reason(part, "last_error", status->remote_error);
+	if (status->has_quota)
+		json_set(part, "quota", quota_json(&status->quota));
 	json_set(json, "remote", part);
 	set_reason(json, "lost_root", status->lost_root);
 	json_set_int(json, "refused", status->n_refused);

@@ -173,6 +173,15 @@ static void print_changes(const struct json *changed)
 		       (long long)(n - CHANGES_SHOWN));
 }
 
+/* Only where it stops us. */
+static void print_quota(const struct json *quota)
+{
+	const char *opens = quota ? json_get_text(quota, "opens") : NULL;
+
+	if (opens)
+		printf("%-9s used up: opens at %s\n", "quota", opens);
+}
+
 static void print_status(const struct cli *cli, const struct json *json)
 {
 	char count[OUTPUT_SIZE];
@@ -187,6 +196,7 @@ static void print_status(const struct cli *cli, const struct json *json)
 	print_peer("store", text_of(store, "uri"), store, "not reachable");
 	if (remote[0])
 		print_peer("remote", remote, json_get(json, "remote"), "stands still");
+	print_quota(json_get(json_get(json, "remote"), "quota"));
 	if (json_get(json, "passthrough"))
 		print_passthrough(json_get(json, "passthrough"));
 	print_files(json_get(json, "files"));

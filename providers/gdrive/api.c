@@ -120,9 +120,11 @@ static int judge(const struct errand *errand, const struct api_request *request,
 	outcome = verdict_outcome(answer->verdict, request->is_writing);
 	switch (answer->verdict) {
 	case VERDICT_NONE:
-		governor_went_well(&errand->drive->governor, lane);
+		governor_went_well(&errand->drive->governor, lane, request->is_writing);
 		return 0;
 	case VERDICT_RATE:
+		if (request->is_writing)
+			governor_pace(&errand->drive->governor, lane);
 		call->retry_after_ms = governor_refused(&errand->drive->governor, lane,
 							answer->http.retry_after_ms);
 		break;

@@ -32,6 +32,7 @@ struct drive {
 	char *endpoint; /* "https://www.googleapis.com" */
 	struct http *http;
 	struct auth **auths;
+	char **lane_names; /* of each identity, for the count of what it sent */
 	size_t n_auths;
 	struct governor governor;
 	struct anchor *roots;

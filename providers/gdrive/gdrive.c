@@ -403,6 +403,27 @@ static int gdrive_settle(struct provider *base, struct provider_settle *stores, 
 	return settle_stores(errands, stores, n);
 }
 
+/* ---- what may be sent ---- */
+
+static void gdrive_quota(struct provider *base, struct provider_quota *ret)
+{
+	governor_get_quota(&from_base(base)->governor, ret);
+}
+
+static char *gdrive_meter(struct provider *base)
+{
+	struct drive *drive = from_base(base);
+
+	return governor_save(&drive->governor, (const char *const *)drive->lane_names);
+}
+
+static void gdrive_set_meter(struct provider *base, const char *text)
+{
+	struct drive *drive = from_base(base);
+
+	governor_load(&drive->governor, (const char *const *)drive->lane_names, text);
+}
+
 /* ---- the provider ---- */
 
 static void gdrive_free(struct provider *base)
@@ -415,6 +436,9 @@ static void gdrive_free(struct provider *base)
 	free(drive->roots);
 	for (size_t i = 0; i < drive->n_auths; i++)
 		auth_free(drive->auths[i]);
+	for (size_t i = 0; drive->lane_names && i < drive->site->n_credentials; i++)
+		free(drive->lane_names[i]);
+	free(drive->lane_names);
 	free(drive->auths);
 	governor_done(&drive->governor);
 	http_free(drive->http);
@@ -448,6 +472,9 @@ static const struct provider_ops gdrive_ops = {
 	.changes = gdrive_changes,
 	.merge = gdrive_merge,
 	.settle = gdrive_settle,
+	.quota = gdrive_quota,
+	.meter = gdrive_meter,
+	.set_meter = gdrive_set_meter,
 };
 
 static int check_site(const struct config_site *site, struct error *error)
@@ -482,13 +509,32 @@ static int set_endpoint(struct drive *drive)
 	return drive->endpoint ? 0 : -ENOMEM;
 }
 
+/* Tells an identity from others in what is kept of it, and tells nothing else. */
+static char *lane_name(const char *key_file, const char *subject)
+{
+	_cleanup_(freep) char *text = strf("%s\n%s", key_file, subject ? subject : "");
+	uint64_t hash = 0xcbf29ce484222325;
+
+	if (!text)
+		return NULL;
+	for (const char *p = text; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+	return strf("%016llx", (unsigned long long)hash);
+}
+
 static int add_auths(struct drive *drive)
 {
 	const struct config_site *site = drive->site;
 
 	drive->auths = calloc(site->n_credentials, sizeof(struct auth *));
-	if (!drive->auths)
+	drive->lane_names = calloc(site->n_credentials, sizeof(char *));
+	if (!drive->auths || !drive->lane_names)
 		return -ENOMEM;
+	for (size_t i = 0; i < site->n_credentials; i++) {
+		drive->lane_names[i] = lane_name(site->credentials[i], site->subject);
+		if (!drive->lane_names[i])
+			return -ENOMEM;
+	}
 	for (; drive->n_auths < site->n_credentials; drive->n_auths++) {
 		int r = auth_new(site->credentials[drive->n_auths], site->subject,
 				 &drive->auths[drive->n_auths]);

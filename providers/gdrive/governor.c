@@ -1,10 +1,12 @@
 /* Who may ask Drive now. */
 #include "providers/gdrive/governor.h"
 
-#include <stdbool.h>
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
+#include "sync/base/buf.h"
 #include "sync/base/clock.h"
 
 #define MINUTE_MS 60000.0
@@ -12,6 +14,12 @@
 #define PROJECT_UNITS 1000000.0
 #define HOUR_MS (3600 * 1000LL)
 #define N_HOURS 25
+#define WRITES_PER_S \
+	3.0 /* once writes were refused; it is what people report as sustained */
+#define WRITES_LEAST 0.5
+#define WRITES_MORE 0.02    /* for each that goes well */
+#define WRITES_FREE 30.0    /* from here on it is not paced any more */
+#define WRITE_BURST_MS 1000 /* what was not used may be made up for */
 #define PAUSE_MAX_MS 64000
 #define PAUSE_STEPS 6 /* 2^6 s are the longest */
 
@@ -19,7 +27,7 @@ static void lane_init(struct lane *lane, double units)
 {
 	*lane = (struct lane){ .units = units,
 			       .filled_ms = clock_mono_ms(),
-			       .hour = clock_mono_ms() / HOUR_MS };
+			       .hour = clock_wall_ms() / HOUR_MS };
 }
 
 int governor_init(struct governor *governor, size_t n_lanes)
@@ -110,7 +118,7 @@ int governor_enter(struct governor *governor, int units, size_t *ret_lane,
 /* Forgets what is older than a day. */
 static int64_t sent_today(struct lane *lane)
 {
-	int64_t hour = clock_mono_ms() / HOUR_MS, sum = 0;
+	int64_t hour = clock_wall_ms() / HOUR_MS, sum = 0;
 
 	if (hour - lane->hour >= N_HOURS)
 		lane->hour = hour - N_HOURS;
@@ -121,10 +129,40 @@ static int64_t sent_today(struct lane *lane)
 	return sum;
 }
 
+/* When the lane may send again, by the wall clock. */
+static int64_t opens_ms(struct lane *lane)
+{
+	int64_t left = sent_today(lane);
+	int64_t first = lane->hour - N_HOURS + 1;
+
+	while (left >= GOVERNOR_DAY_BYTES && first <= lane->hour)
+		left -= lane->day[first++ % N_HOURS];
+	return (first - 1 + N_HOURS) * HOUR_MS;
+}
+
+/* The ms until a lane that is paced may write; it is for whoever is told 0. */
+static int64_t wait_to_write(const struct lane *lane)
+{
+	int64_t wait_ms = lane->writes_per_s > 0 ? lane->write_ms - clock_mono_ms() : 0;
+
+	return wait_ms > 0 ? wait_ms : 0;
+}
+
+static void take_write(struct lane *lane)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (lane->writes_per_s <= 0)
+		return;
+	if (lane->write_ms < now_ms - WRITE_BURST_MS)
+		lane->write_ms = now_ms - WRITE_BURST_MS;
+	lane->write_ms += (int64_t)(1000 / lane->writes_per_s);
+}
+
 int governor_enter_upload(struct governor *governor, int64_t bytes, size_t *ret_lane,
 			  int64_t *ret_wait_ms)
 {
-	int64_t least = INT64_MAX, wait_ms = INT64_MAX;
+	int64_t least = INT64_MAX, wait_ms = INT64_MAX, until_ms = INT64_MAX;
 	size_t lane = governor->n_lanes;
 	bool is_any_left = false;
 
@@ -134,8 +172,13 @@ int governor_enter_upload(struct governor *governor, int64_t bytes, size_t *ret_
 		int64_t ms = wait_for(&governor->lanes[i], UNITS_EDIT);
 
 		/* the file that crosses the line is still taken */
-		if (sent >= GOVERNOR_DAY_BYTES)
+		if (sent >= GOVERNOR_DAY_BYTES) {
+			if (opens_ms(&governor->lanes[i]) < until_ms)
+				until_ms = opens_ms(&governor->lanes[i]);
 			continue;
+		}
+		if (!ms)
+			ms = wait_to_write(&governor->lanes[i]);
 		is_any_left = true;
 		if (ms && ms < wait_ms)
 			wait_ms = ms;
@@ -144,11 +187,13 @@ int governor_enter_upload(struct governor *governor, int64_t bytes, size_t *ret_
 			lane = i;
 		}
 	}
-	if (lane < governor->n_lanes)
+	if (lane < governor->n_lanes) {
 		governor->lanes[lane].units -= UNITS_EDIT;
+		take_write(&governor->lanes[lane]);
+	}
 	mutex_unlock(&governor->lock);
 	if (!is_any_left) {
-		*ret_wait_ms = HOUR_MS;
+		*ret_wait_ms = until_ms - clock_wall_ms();
 		return -EDQUOT;
 	}
 	*ret_lane = lane;
@@ -189,11 +234,31 @@ int64_t governor_refused(struct governor *governor, size_t lane, int64_t retry_a
 	return until_ms > 0 ? until_ms : 0;
 }
 
-void governor_went_well(struct governor *governor, size_t lane)
+void governor_pace(struct governor *governor, size_t lane)
 {
+	struct lane *refused;
+
 	mutex_lock(&governor->lock);
-	if (clock_mono_ms() >= governor->lanes[lane].closed_ms)
-		governor->lanes[lane].n_refusals = 0;
+	refused = &governor->lanes[lane];
+	refused->writes_per_s =
+		refused->writes_per_s > 0 ? refused->writes_per_s / 2 : WRITES_PER_S;
+	if (refused->writes_per_s < WRITES_LEAST)
+		refused->writes_per_s = WRITES_LEAST;
+	mutex_unlock(&governor->lock);
+}
+
+void governor_went_well(struct governor *governor, size_t lane, bool is_write)
+{
+	struct lane *well = NULL;
+
+	mutex_lock(&governor->lock);
+	well = &governor->lanes[lane];
+	if (clock_mono_ms() >= well->closed_ms)
+		well->n_refusals = 0;
+	if (is_write && well->writes_per_s > 0)
+		well->writes_per_s += WRITES_MORE;
+	if (well->writes_per_s > WRITES_FREE)
+		well->writes_per_s = 0;
 	mutex_unlock(&governor->lock);
 }
 
@@ -202,5 +267,88 @@ void governor_sent(struct governor *governor, size_t lane, int64_t bytes)
 	mutex_lock(&governor->lock);
 	sent_today(&governor->lanes[lane]);
 	governor->lanes[lane].day[governor->lanes[lane].hour % N_HOURS] += bytes;
+	mutex_unlock(&governor->lock);
+}
+
+void governor_get_quota(struct governor *governor, struct provider_quota *ret)
+{
+	int64_t until_ms = INT64_MAX, now_ms = clock_wall_ms();
+
+	*ret = (struct provider_quota){ 0 };
+	mutex_lock(&governor->lock);
+	for (size_t i = 0; i < governor->n_lanes; i++) {
+		struct lane *lane = &governor->lanes[i];
+		int64_t closed_ms = lane->closed_ms - clock_mono_ms();
+		int64_t sent = sent_today(lane), opens = now_ms;
+
+		ret->sent += sent;
+		ret->limit += GOVERNOR_DAY_BYTES;
+		if (sent >= GOVERNOR_DAY_BYTES)
+			opens = opens_ms(lane);
+		else if (closed_ms > 0)
+			opens = now_ms + closed_ms;
+		if (opens < until_ms)
+			until_ms = opens;
+	}
+	mutex_unlock(&governor->lock);
+	ret->opens_ms = until_ms > now_ms ? until_ms : 0;
+}
+
+/* ---- over restarts ---- */
+
+static void add_lane(struct buf *text, const char *name, struct lane *lane)
+{
+	if (!sent_today(lane))
+		return;
+	buf_adds(text, name);
+	for (int64_t hour = lane->hour - N_HOURS + 1; hour <= lane->hour; hour++) {
+		if (lane->day[hour % N_HOURS])
+			buf_addf(text, " %" PRId64 ":%" PRId64, hour,
+				 lane->day[hour % N_HOURS]);
+	}
+	buf_addc(text, '\n');
+}
+
+char *governor_save(struct governor *governor, const char *const *names)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+
+	buf_adds(&text, "");
+	mutex_lock(&governor->lock);
+	for (size_t i = 0; i < governor->n_lanes; i++)
+		add_lane(&text, names[i], &governor->lanes[i]);
+	mutex_unlock(&governor->lock);
+	return text.has_failed ? NULL : strdup(buf_str(&text));
+}
+
+static void load_lane(struct lane *lane, const char *text)
+{
+	sent_today(lane);
+	while (*text == ' ') {
+		char *end;
+		int64_t hour = strtoll(text, &end, 10), bytes;
+
+		if (*end != ':')
+			return;
+		bytes = strtoll(end + 1, &end, 10);
+		if (end[-1] == ':' || bytes < 0 || bytes > INT64_MAX / 100)
+			return;
+		if (hour <= lane->hour && hour > lane->hour - N_HOURS)
+			lane->day[hour % N_HOURS] += bytes;
+		text = end;
+	}
+}
+
+void governor_load(struct governor *governor, const char *const *names, const char *text)
+{
+	mutex_lock(&governor->lock);
+	for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
+		for (size_t i = 0; i < governor->n_lanes; i++) {
+			size_t len = strlen(names[i]);
+
+			if (strncmp(text, names[i], len) == 0 && text[len] == ' ')
+				load_lane(&governor->lanes[i], text + len);
+		}
+	}
 	mutex_unlock(&governor->lock);
 }

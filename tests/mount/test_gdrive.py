@@ -1,6 +1,9 @@
 """Google Drive as the remote, played by the stand-in server (tests/gdrive): the main job, and what goes wrong."""
 
+import collections
+import contextlib
 import os
+import sqlite3
 
 import harness
 import pytest
@@ -141,3 +144,43 @@ def test_with_viewer_rights_the_site_is_read(world, drive, studio):
     assert home.read('a/b.exr') == data
     home.wait_state('a/b.exr', 'local')
     assert drive.files() == {'a/b.exr': 100_000} and tree(home.mnt / 'a') == ['b.exr', 'c.exr']
+
+
+# What may be sent in a day and by whom
+
+def facts(site):
+    """The journal's small facts, to be looked at and changed while nothing runs."""
+    return contextlib.closing(sqlite3.connect(site.dir / 'state' / 'journal.db', isolation_level=None))
+
+
+def test_what_was_sent_is_counted_over_restarts(world, drive, studio):
+    """A day's line that an earlier process reached: nothing is sent, no try counted, and status says until when."""
+    world.publish('a/before.exr', size=100_000)
+    with facts(studio) as db:
+        meter = db.execute("SELECT value FROM fact WHERE name='meter:gdrive'").fetchone()[0]
+        name, hour = meter.split(':')[0], meter.split(':')[0].split(' ')[1]
+        assert meter == f'{name}:100000\n' and hour.isdigit()
+        db.execute("UPDATE fact SET value=? WHERE name='meter:gdrive'", (f'{name}:750000000000\n',))
+    studio.write('a/after.exr')
+    studio.publish('a/after.exr', name='after')
+    result = studio.run('sync', '--once')
+    assert result.code == 8 and '750 GB' in result.err, result
+    assert drive.files() == {'a/before.exr': 100_000}
+    assert not (world.entry('a/after.exr', 'gdrive') or {}).get('tries')
+    studio.sync()
+    quota = studio.status()['remote']['quota']
+    assert quota['sent'] == 750 * 10 ** 9 == quota['limit'] and quota['opens'] > '2026'
+    assert 'opens at' in studio.sitefs('status').out
+
+
+def test_uploads_are_spread_over_identities(world, drive, studio):
+    more = 'more@stand-in.iam.gserviceaccount.com'
+    key = drive.server.write_key(drive.server.add_account(more, delegated=True), 'more.json')
+    shared = next(each for each in drive.server.world.drives.values() if each.name == 'Show')
+    shared.members[more] = 'writer'
+    drive.configure('/Show/work', credentials_url=[drive.key, key])
+    rels = [f'a/{number}.exr' for number in range(12)]
+    world.publish(*rels, size=50_000)
+    assert drive.files() == dict.fromkeys(rels, 50_000)
+    senders = collections.Counter(event['user'] for event in drive.requests('files.create.multipart'))
+    assert set(senders) == {BOT, more} and min(senders.values()) >= 3, senders

@@ -384,7 +384,7 @@ static void test_pauses(void **state)
 		last_ms = pause_ms;
 		clock_advance(pause_ms + 1);
 	}
-	governor_went_well(&governor, 0);
+	governor_went_well(&governor, 0, false);
 	assert_true(governor_refused(&governor, 0, -1) < 2001);
 	/* the other identity goes on */
 	for (int i = 0; i < 4; i++) {
@@ -418,6 +418,78 @@ static void test_bytes_a_day(void **state)
 	assert_int_equal(governor_enter_upload(&governor, 1, &lane, &wait_ms), -EDQUOT);
 	clock_advance(26LL * 3600 * 1000);
 	assert_int_equal(governor_enter_upload(&governor, 1, &lane, &wait_ms), 0);
+	governor_done(&governor);
+}
+
+/* What one process sent, the next one knows: as far as it was in the last day, and of the same identity. */
+static void test_bytes_of_before(void **state)
+{
+	static const char *const names[] = { "a", "b" }, *const others[] = { "c", "b" };
+	struct governor governor, next;
+	struct provider_quota quota;
+	_cleanup_(freep) char *text = NULL;
+	int64_t wait_ms;
+	size_t lane;
+
+	assert_int_equal(governor_init(&governor, 2), 0);
+	text = governor_save(&governor, names);
+	assert_string_equal(text, "");
+	free(text);
+	governor_sent(&governor, 0, 1000);
+	governor_sent(&governor, 1, GOVERNOR_DAY_BYTES);
+	clock_advance(3600 * 1000);
+	governor_sent(&governor, 0, GOVERNOR_DAY_BYTES);
+	text = governor_save(&governor, names);
+
+	assert_int_equal(governor_init(&next, 2), 0);
+	governor_load(&next, names, text);
+	assert_int_equal(governor_enter_upload(&next, 1, &lane, &wait_ms), -EDQUOT);
+	/* the second opens first: what it sent falls out of the day an hour before */
+	assert_true(wait_ms > 22LL * 3600 * 1000 && wait_ms <= 24LL * 3600 * 1000);
+	governor_get_quota(&next, &quota);
+	assert_true(quota.sent == 2 * GOVERNOR_DAY_BYTES + 1000);
+	assert_true(quota.limit == 2 * GOVERNOR_DAY_BYTES);
+	assert_in_range(quota.opens_ms - clock_wall_ms(), wait_ms - 10000, wait_ms);
+	clock_advance(wait_ms + 1);
+	assert_int_equal(governor_enter_upload(&next, 1, &lane, &wait_ms), 0);
+	assert_int_equal(lane, 1);
+	governor_done(&next);
+
+	/* another key in the place of the first, and text that nobody wrote */
+	assert_int_equal(governor_init(&next, 2), 0);
+	governor_load(&next, others, "b 1:99999999999999\nb x\nb 5\nb 7:\n\nb 1:-5\nc");
+	governor_get_quota(&next, &quota);
+	assert_int_equal(quota.sent, 0);
+	assert_int_equal(quota.opens_ms, 0);
+	governor_load(&next, others, text);
+	assert_int_equal(governor_enter_upload(&next, 1, &lane, &wait_ms), 0);
+	assert_int_equal(lane, 0);
+	governor_done(&next);
+	governor_done(&governor);
+}
+
+/* Nobody is paced before he was refused; then some three writes a second, and more as long as it goes well. */
+static void test_writes_a_second(void **state)
+{
+	struct governor governor;
+	int64_t wait_ms;
+	size_t lane;
+	int n;
+
+	assert_int_equal(governor_init(&governor, 1), 0);
+	for (n = 0; n < 500; n++)
+		assert_int_equal(governor_enter_upload(&governor, 1, &lane, &wait_ms), 0);
+	governor_pace(&governor, 0);
+	clock_advance(60000);
+	for (n = 0; governor_enter_upload(&governor, 1, &lane, &wait_ms) == 0; n++)
+		assert_true(n < 10);
+	assert_true(n >= 3 && wait_ms > 0 && wait_ms <= 334);
+	clock_advance(wait_ms);
+	assert_int_equal(governor_enter_upload(&governor, 1, &lane, &wait_ms), 0);
+	for (n = 0; n < 2000; n++)
+		governor_went_well(&governor, 0, true);
+	for (n = 0; n < 100; n++)
+		assert_int_equal(governor_enter_upload(&governor, 1, &lane, &wait_ms), 0);
 	governor_done(&governor);
 }
 
@@ -493,6 +565,8 @@ int main(void)
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_pauses),
 		cmocka_unit_test(test_bytes_a_day),
+		cmocka_unit_test(test_bytes_of_before),
+		cmocka_unit_test(test_writes_a_second),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_nobody_there),
 	};
