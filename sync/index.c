@@ -60,6 +60,7 @@ static const char *schema =
 	"	project INTEGER, key TEXT, size INTEGER NOT NULL, mtime INTEGER NOT NULL,"
 	"	sha256 BLOB, md5 BLOB, remotes BLOB, PRIMARY KEY(project, key))"
 	"	WITHOUT ROWID;"
+	"CREATE INDEX IF NOT EXISTS truth_size ON truth(size);"
 	"CREATE TABLE IF NOT EXISTS object("
 	"	node INTEGER PRIMARY KEY, state INTEGER NOT NULL, ident TEXT,"
 	"	revision TEXT, document TEXT, size INTEGER NOT NULL,"

@@ -137,6 +137,10 @@ int index_list_hashes(struct index *index, int root, const char *rel, const char
 /* INDEX_NONE. End with index_path_done(). A folder has no records: those that name it are refused. */
 int index_find_path(struct index *index, int root, const char *rel,
 		    struct index_path *ret);
+/* A truth record of that size with an object at SITE, and (DIGEST may be NULL: any) of those bytes; RET has size, digest and
+ * remotes. INDEX_NONE. End with truth_done(). Any thread. */
+int index_find_bytes(struct index *index, const char *site, int64_t size,
+		     const struct digest *digest, struct truth *ret);
 /* 64-bit hashes (index_file_hash) of every file id that any record at or below the path carries;
  * allocated, sorted. */
 int index_file_hashes(struct index *index, int root, const char *rel, uint64_t **ret,

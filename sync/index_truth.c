@@ -29,6 +29,48 @@ int read_truth(struct db *db, int64_t project, const char *key, struct truth *re
 	return 0;
 }
 
+#define SAME_SIZE_MAX 1000 /* looked through: sizes of frames are often the same */
+
+/* 1: it is one. */
+static int take_bytes(struct sqlite3_stmt *stmt, const char *site,
+		      const struct digest *digest, struct truth *ret)
+{
+	_cleanup_(truth_done) struct truth truth = { .size = db_int(stmt, 0) };
+	const struct truth_remote *remote;
+	int r;
+
+	column_digest(stmt, 1, &truth.digest);
+	r = column_remotes(stmt, 3, &truth);
+	if (r < 0)
+		return r;
+	remote = truth_find_remote(&truth, site);
+	if (!remote || !remote->id || !remote->revision ||
+	    (digest && !digest_equal(digest, &truth.digest)))
+		return 0;
+	*ret = truth;
+	truth = (struct truth){ 0 };
+	return 1;
+}
+
+int index_find_bytes(struct index *index, const char *site, int64_t size,
+		     const struct digest *digest, struct truth *ret)
+{
+	DB_LOAN loan = { 0 };
+	DB_ROWS *stmt = NULL;
+	int r = db_pool_take_snapshot(index->readers, &loan), found = 0;
+
+	if (r == 0)
+		r = db_query(loan.db, &stmt,
+			     "SELECT size, sha256, md5, remotes FROM truth WHERE size=?"
+			     " LIMIT ?",
+			     "ii", size, (int64_t)SAME_SIZE_MAX);
+	while (r >= 0 && found == 0 && (r = db_step(stmt)) > 0)
+		found = take_bytes(stmt, site, digest, ret);
+	if (r < 0 || found < 0)
+		return r < 0 ? r : found;
+	return found ? 0 : INDEX_NONE;
+}
+
 static bool is_same_text(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : a == b;

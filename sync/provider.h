@@ -135,6 +135,9 @@ struct provider_put {
 	/* Revision that may be replaced; NULL: nothing may be there. The old content stays recoverable. */
 	const char *previous;
 	struct provider_resume *resume;
+	/* An object of this remote, under another name, that is known to have held these very bytes (`digest` is set then):
+	 * the remote may copy it by itself instead. NULL: none. */
+	const char *twin_id, *twin_revision;
 	/* The caller will settle() it together with others. */
 	bool is_settled_later;
 };
@@ -157,6 +160,7 @@ struct provider;
 
 struct provider_ops {
 	const char *name;
+	bool has_twins; /* store uses provider_put.twin_id */
 	/* Login, roots, quota. CREATE_ROOT makes missing root folders. 0 or a site fault. Cheap enough to be
 	 * repeated as the probe of a faulty site. */
 	int (*probe)(struct provider *provider, bool create_root,

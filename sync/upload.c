@@ -22,8 +22,9 @@
 #include "sync/progress.h"
 
 #define LOOKED_MS 300000
-#define SETTLE_MAX 100 /* at once: then it is done */
-#define SETTLE_MS 5000 /* and no success waits longer for its record */
+#define TWIN_LEAST (1 << 20) /* smaller ones are sent as soon as copied there */
+#define SETTLE_MAX 100       /* at once: then it is done */
+#define SETTLE_MS 5000       /* and no success waits longer for its record */
 
 struct upload {
 	struct engine_job base;
@@ -158,9 +159,34 @@ static struct provider_ref ref_of(const struct upload *upload)
 	};
 }
 
-static int send(struct upload *upload, const char *previous)
+/* What the remote holds already under another name (a hero version, a texture used twice). Hashes only where something
+ * of that size is there. 0, INDEX_NONE. */
+static int find_twin(struct upload *upload, struct truth *ret)
 {
 	struct engine *engine = upload->base.engine;
+	const char *site = engine->config->remote_site;
+	struct truth any = { 0 };
+	int r;
+
+	if (upload->st.st_size < TWIN_LEAST || !engine->provider->ops->has_twins)
+		return INDEX_NONE;
+	r = index_find_bytes(engine->index, site, upload->st.st_size, NULL, &any);
+	truth_done(&any);
+	if (r == 0)
+		r = digest_fd(upload->fd, 0, -1, &upload->call.provider.cancel,
+			      &upload->digest, NULL);
+	return r == 0 ? index_find_bytes(engine->index, site, upload->st.st_size,
+					 &upload->digest, ret)
+		      : r;
+}
+
+static int send(struct upload *upload, const char *previous)
+{
+	_cleanup_(truth_done) struct truth twin = { 0 };
+	struct engine *engine = upload->base.engine;
+	bool has_twin = !previous && find_twin(upload, &twin) == 0;
+	const struct truth_remote *remote =
+		has_twin ? truth_find_remote(&twin, engine->config->remote_site) : NULL;
 	struct provider_resume resume = {
 		.token = find_resume(upload),
 		.save = save_resume,
@@ -176,6 +202,8 @@ static int send(struct upload *upload, const char *previous)
 		.digest = upload->digest,
 		.previous = previous,
 		.resume = &resume,
+		.twin_id = remote ? remote->id : NULL,
+		.twin_revision = remote ? remote->revision : NULL,
 		.is_settled_later = !previous && engine->provider->ops->settle,
 	};
 	struct provider_object stored = { 0 };

@@ -238,6 +238,47 @@ static int deliver_small(struct delivery *delivery)
 	return r == -EINVAL ? settle(delivery, PROVIDER_BUSY) : r;
 }
 
+/* ---- by a copy ---- */
+
+static int post_copy(struct delivery *delivery, const char *id, struct api_answer *answer)
+{
+	_cleanup_(freep) char *target = strf("/drive/v3/files/%s/copy?" FIELDS, id);
+	_cleanup_(freep) char *meta = meta_of(delivery);
+	struct api_request request = { .method = "POST",
+				       .target = target,
+				       .what = "copy it there",
+				       .type = "application/json; charset=UTF-8",
+				       .body = meta,
+				       .body_len = meta ? (int64_t)strlen(meta) : 0,
+				       .lane = delivery->lane,
+				       .units = UNITS_EDIT,
+				       .is_writing = true };
+
+	if (!target || !meta)
+		return -ENOMEM;
+	return api_run(delivery->errand, &request, answer);
+}
+
+int deliver_copy(struct delivery *delivery, const char *id)
+{
+	_cleanup_(api_answer_done) struct api_answer answer = { 0 };
+	int r;
+
+	if (!feed_is_source_same(&delivery->feed))
+		return feed_source_changed(&delivery->feed, "changed at its source");
+	r = need_id(delivery);
+	if (r == 0)
+		r = post_copy(delivery, id, &answer);
+	delivery->sent = delivery->put->digest;
+	if (r != 0)
+		return answer.is_lost || answer.verdict == VERDICT_TAKEN
+			       ? settle(delivery, r)
+			       : r;
+	r = wire_parse_file(buf_str(&answer.http.body), answer.http.body.len,
+			    &delivery->file);
+	return r == -EINVAL ? settle(delivery, PROVIDER_BUSY) : r;
+}
+
 /* ---- through a session ---- */
 
 static int begin(struct delivery *delivery)

@@ -31,5 +31,7 @@ void delivery_done(struct delivery *delivery);
 
 /* 0: FILE is there, SENT is the digest of what was sent; else an outcome. What BEFORE_LAST returned is passed up. */
 _must_check_ int deliver(struct delivery *delivery);
+/* The same, by a copy of that file made there, whose content the caller has compared with the source's digest. */
+_must_check_ int deliver_copy(struct delivery *delivery, const char *id);
 /* Gives up what was sent so far, at the other end too; the next deliver() begins anew. */
 void deliver_discard(struct delivery *delivery);

@@ -456,6 +456,7 @@ static void gdrive_free(struct provider *base)
 
 static const struct provider_ops gdrive_ops = {
 	.name = "gdrive",
+	.has_twins = true,
 	.probe = gdrive_probe,
 	.refusal = gdrive_refusal,
 	.stat = gdrive_stat,

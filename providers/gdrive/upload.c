@@ -318,6 +318,39 @@ static int find_folder(struct store *store)
 				  : r;
 }
 
+/* A copy of what is there under another name, where it still holds these bytes. PROVIDER_GONE: it has to be sent. */
+static int copy(struct store *store)
+{
+	const struct provider_put *put = store->put;
+	_cleanup_(wire_file_done) struct wire_file twin = { .size = -1 };
+	enum then then;
+	int r;
+
+	if (!put->twin_id || put->previous || (put->resume && put->resume->token))
+		return PROVIDER_GONE;
+	r = find_by_id(store->errand, put->twin_id, &twin);
+	if (r == PROVIDER_REFUSED ||
+	    (r == 0 && (!wire_is_object(&twin) || twin.size != put->size ||
+			item_check(store->errand, &twin, put->twin_revision) != 0 ||
+			!digest_equal(&twin.digest, &put->digest))))
+		return PROVIDER_GONE;
+	if (r == 0)
+		r = look(store, &put->digest, &then);
+	if (r != 0)
+		return r;
+	if (then == THEN_ADOPT) {
+		store->is_adopted = true;
+		return -EALREADY;
+	}
+	if (store->there.file.id)
+		return PROVIDER_GONE;
+	r = deliver_copy(&store->delivery, put->twin_id);
+	/* who may not copy may send; another hand may have taken it away meanwhile */
+	if (r == PROVIDER_REFUSED || r == PROVIDER_DENIED)
+		return PROVIDER_GONE;
+	return r == 0 ? finish(store) : r;
+}
+
 /* Sends; what was gone on with is trusted only as far as the end proves it: once more from the start. */
 static int send(struct store *store)
 {
@@ -328,6 +361,9 @@ static int send(struct store *store)
 	delivery->parent = store->folder;
 	delivery->before_last = before_last;
 	delivery->context = store;
+	r = copy(store);
+	if (r != PROVIDER_GONE)
+		return r;
 	r = deliver(delivery);
 	if (r == 0)
 		r = finish(store);

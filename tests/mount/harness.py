@@ -209,7 +209,9 @@ class Site:
         done = subprocess.run([SITEFS, *map(str, args)], env={**self.env, **kwargs.pop('env', {})}, text=True,
                               errors='surrogateescape', capture_output=True, stdin=subprocess.DEVNULL, cwd=self.dir,
                               timeout=STORY_DEADLINE, check=False, **kwargs)
-        return Result(('sitefs', *args), done)
+        result = Result(('sitefs', *args), done)
+        self.world.said.append(result.out + result.err)
+        return result
 
     def sitefs(self, *args, **kwargs):
         """`sitefs ARGS`, which must work."""
@@ -427,6 +429,7 @@ class World:
         # Stories may share a server.
         self.database = f'story_{short.name[-8:]}' if mongod else 'avalon'
         self.sites = {}
+        self.said = []  # by every command
         self.hand = MongoHand(self) if mongod else Hand(self)
         self.n_sentinels = 0
         self.config = {'local_id': 'local_0', 'retry_cnt': 3, 'loop_delay': 1, 'active_site': 'studio',

@@ -88,6 +88,50 @@ def test_what_is_there_already_is_recorded_not_sent(world, drive, studio):
     assert not drive.requests('files.create')
 
 
+def test_what_drive_has_under_another_name_is_copied_there(world, drive, studio):
+    """A hero version: one request, no byte of it; the truth says the same of both."""
+    data = world.publish('a/v001.exr', size=3 << 20)
+    studio.write('a/hero.exr', data)
+    other = studio.write('a/other.exr', size=3 << 20)
+    studio.publish('a/hero.exr', 'a/other.exr', name='hero')
+    since = drive.server.journal.since(0)[-1]['n']
+    studio.sync_once()
+    assert drive.files() == dict.fromkeys(['a/v001.exr', 'a/hero.exr', 'a/other.exr'], 3 << 20)
+    assert drive.server.seed.find('Show/work/a/hero.exr').content.read(0, 3 << 20) == data
+    assert drive.server.seed.find('Show/work/a/other.exr').content.read(0, 3 << 20) == other
+    assert [event['name'] for event in drive.requests('files.copy', since)] == ['v001.exr']
+    assert [event['name'] for event in drive.requests('files.create.multipart', since)] == ['other.exr']
+    assert drive.is_recorded('a/hero.exr') and drive.is_recorded('a/other.exr')
+    truths = world.hand.truths()
+    first, hero = (next(truth for key, truth in truths.items() if key.endswith(name)) for name in ('v001.exr', 'hero.exr'))
+    assert first['sha256'] == hero['sha256']
+
+
+@pytest.mark.parametrize('fault', [{'status': 503, 'when': 'after'}, {'reset': 'after'},
+                                   {'reason': 'cannotCopyFile', 'status': 403}, {'reason': 'userRateLimitExceeded', 'retry_after': 0}])
+def test_a_copy_that_fails(world, drive, studio, fault):
+    """One right object, whatever happened: by the copy that was made, by another one, or sent."""
+    data = world.publish('a/v001.exr', size=2 << 20)
+    studio.write('a/hero.exr', data)
+    studio.publish('a/hero.exr', name='hero')
+    rule = drive.server.faults.add({'match': {'kind': 'files.copy'}, 'do': fault})
+    studio.sync_once()
+    assert rule.hits == 1 and drive.files() == dict.fromkeys(['a/v001.exr', 'a/hero.exr'], 2 << 20)
+    assert drive.server.seed.find('Show/work/a/hero.exr').content.read(0, 2 << 20) == data
+    record = world.entry('a/hero.exr', 'gdrive')
+    assert 'created_dt' in record and not record.get('tries')
+
+
+def test_a_twin_that_somebody_edited_is_not_copied(world, drive, studio):
+    data = world.publish('a/v001.exr', size=2 << 20)
+    drive.server.seed.file('Show/work/a/v001.exr', b'x' * (2 << 20), is_new=False)
+    studio.write('a/hero.exr', data)
+    studio.publish('a/hero.exr', name='hero')
+    studio.sync_once()
+    assert drive.server.seed.find('Show/work/a/hero.exr').content.read(0, 2 << 20) == data
+    assert not drive.requests('files.copy')
+
+
 # Faults of the whole site: nothing is harmed, no try is counted, and the exit code tells
 
 def revoke_key(drive):
@@ -184,3 +228,23 @@ def test_uploads_are_spread_over_identities(world, drive, studio):
     assert drive.files() == dict.fromkeys(rels, 50_000)
     senders = collections.Counter(event['user'] for event in drive.requests('files.create.multipart'))
     assert set(senders) == {BOT, more} and min(senders.values()) >= 3, senders
+
+
+def test_nothing_secret_is_said_at_any_level(world, drive, studio):
+    """The fixture looks for tokens, sessions and keys in all that was said; here all is said that can be."""
+    harness.write_large(studio.root / 'a/large', 12 << 20)
+    studio.write('a/small')
+    studio.publish('a/large', 'a/small', name='any')
+    for kind, do in (('session.chunk', {'reset': 'during', 'reset_after': 1 << 20}), ('session.chunk', {'status': 503}),
+                     ('session.query', {'status': 500}), ('files.create.resumable', {'status': 502, 'html': True}),
+                     ('files.create.multipart', {'status': 401, 'reason': 'authError'}), ('token', {'status': 400}),
+                     ('session.chunk', {'lose_session': True})):
+        drive.server.faults.add({'match': {'kind': kind}, 'do': do})
+    daemon = studio.sync('-v', '-v')
+    wait_until(lambda: drive.is_recorded('a/large') and drive.is_recorded('a/small'), 'both are at Drive')
+    for verb in ('status', 'queue', 'doctor'):
+        studio.run(verb, '--json')
+    studio.run('info', '--json', studio.root / 'a/large')
+    studio.explain('a/large')
+    daemon.end()
+    assert drive.server.service.tokens.issued and drive.server.service.uploads.sessions and world.said

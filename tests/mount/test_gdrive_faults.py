@@ -200,3 +200,96 @@ def test_trouble_of_the_moment_at_the_start_is_no_fault_of_the_site(world, drive
     wait_until(lambda: home.status()['remote']['reachable'], 'the remote answers')
     assert home.read('a/b') == data
     assert 'stands still' not in home.daemons[-1].read_log()
+
+
+# What Drive refuses, by its reasons: the whole site stops and no try is counted, or it is about that one file
+
+STORE_REFUSALS = {
+    'storageQuotaExceeded': 8, 'teamDriveFileLimitExceeded': 8, 'activeItemCreationLimitExceeded': 8,
+    'dailyLimitExceeded': 8, 'quotaExceeded': 8,
+    'domainPolicy': 7, 'teamDriveMembershipRequired': 7, 'insufficientFilePermissions': 7, 'appNotAuthorizedToFile': 7,
+    'numChildrenInNonRootLimitExceeded': 4, 'teamDriveHierarchyTooDeep': 4, 'myDriveHierarchyDepthLimitExceeded': 4,
+}
+
+
+@pytest.mark.parametrize('reason', STORE_REFUSALS)
+def test_store_that_is_refused(drive, studio, reason):  # noqa: F811
+    studio.write('a/b', size=SMALL)
+    studio.publish('a/b', name='any')
+    drive.server.faults.add(rule(CREATE, times=0, status=403, reason=reason))
+    result = studio.run('sync', '--once')
+    assert result.code == STORE_REFUSALS[reason], result
+    assert drive.files() == {} and not drive.is_recorded('a/b')
+    tries = (drive.world.entry('a/b', 'gdrive') or {}).get('tries')
+    assert bool(tries) == (STORE_REFUSALS[reason] == 4)
+    assert reason in result.err
+
+
+@pytest.mark.parametrize('reason', ['sharingRateLimitExceeded', 'backendError', 'internalError'])
+def test_store_that_is_refused_for_a_moment(drive, studio, reason):  # noqa: F811
+    assert_right(drive, *send(drive, studio, [rule(SENDING, times=2, reason=reason, retry_after=0)]))
+
+
+def test_writes_a_second(drive, studio):  # noqa: F811
+    """More of them than Drive takes: they come later, and none is a try."""
+    drive.server.set(writes_per_second=4, writes_burst=2, retry_after=1)
+    rels = [f'a/{number}' for number in range(8)]
+    for rel in rels:
+        studio.write(rel)
+    studio.publish(*rels, name='any')
+    studio.sync_once()
+    assert drive.files() == dict.fromkeys(rels, 1000) and drive.server.service.meter.refused['writes']
+    assert not any(drive.world.entry(rel, 'gdrive').get('tries') for rel in rels)
+
+
+@pytest.mark.parametrize('message', ['User rate limit exceeded.', 'User Rate Limit Exceeded'])
+def test_the_line_of_a_day_that_others_have_reached(drive, studio, message):  # noqa: F811
+    """Another program has sent as the same account: we wait, say so, and go on when Drive takes more."""
+    drive.server.set(bytes_per_day=SMALL, bytes_per_day_message=message, retry_after=1)
+    drive.world.publish('a/first', size=SMALL, name='first')
+    studio.write('a/second')
+    studio.publish('a/second', name='second')
+    daemon = studio.sync()
+    wait_until(lambda: drive.server.service.meter.refused['day'], 'it is refused')
+    drive.server.set(bytes_per_day=None)
+    wait_until(lambda: drive.is_recorded('a/second'), 'it goes on')
+    daemon.end()
+    assert drive.files() == {'a/first': SMALL, 'a/second': 1000}
+    assert not drive.world.entry('a/second', 'gdrive').get('tries')
+
+
+@pytest.mark.parametrize('seconds', [-7200, 7200])
+def test_a_clock_that_is_wrong(drive, studio, seconds):  # noqa: F811
+    """Ours beside the one of Google: a login is made by theirs."""
+    drive.server.world.skew += seconds
+    assert_right(drive, *send(drive, studio, []))
+
+
+def test_tokens_that_live_for_seconds(drive, studio):  # noqa: F811
+    drive.server.set(token_life=1)
+    assert_right(drive, *send(drive, studio, [rule(CHUNK, delay=1.5)]))
+
+
+@pytest.mark.parametrize('limit', [{'drive_items': 3}, {'folder_items': 1}])
+def test_a_drive_or_folder_that_is_full(drive, studio, limit):  # noqa: F811
+    """What fits is there; of the rest the reason is told."""
+    rels = ['a/1', 'a/2']
+    for rel in rels:
+        studio.write(rel)
+    studio.publish(*rels, name='any')
+    drive.server.set(**limit)
+    result = studio.run('sync', '--once')
+    assert result.code in (4, 8) and len(drive.files()) <= 1, result
+    assert 'imit' in result.err
+
+
+def test_a_download_quota_that_is_used_up(world, drive):  # noqa: F811
+    """The file's own: no try, no spinning; the read fails at its deadline, and says why."""
+    world.configure(settings={'read': {'deadline': '1s'}})
+    world.publish('a/b', size=2 << 20, name='any')
+    drive.server.seed.find('Show/work/a/b').flags.add('download-quota')
+    home = world.site('local_0')
+    home.mount()
+    assert errno_of(home.read, 'a/b') in ('ETIMEDOUT', 'EIO')
+    assert len(drive.requests('files.media')) <= 3
+    assert not (world.entry('a/b', 'local_0') or {}).get('tries')
