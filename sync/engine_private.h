@@ -67,13 +67,8 @@ struct engine {
 	int n_busy_probes;      /* in a row: the remote had trouble of the moment */
 	struct news news;       /* what others do at the remote */
 	int64_t n_pulls;        /* of this pass: more than 100 mean a lost root */
-	char *meter; /* what the journal has of it */
+	char *meter;            /* what the journal has of it */
 	int64_t next_meter_ms;
-	bool is_probing;   /* a probe of the remote is under way */
-	bool has_probed;   /* its first answer came */
-	int n_busy_probes; /* in a row: the remote had trouble of the moment */
-	struct news news;  /* what others do at the remote */
-	int64_t n_pulls;   /* of this pass: more than 100 mean a lost root */
 	struct map
 		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
 	struct map
@@ -219,6 +214,9 @@ int check_disk_start(struct engine *engine, const struct assessment *assessment)
 /* A whole disk file's stamp with KIND and DIGEST, if it still is ST. */
 void check_stamp(struct engine *engine, const struct assessment *assessment,
 		 enum stamp_kind kind, const struct digest *digest);
+
+/* ---- uploaded.c: an upload has ended; sync thread ---- */
+void uploaded_handle(struct engine *engine, struct mail *mail);
 
 /* ---- arrive.c: a file has come ---- */
 void missing_free(void *data);
