@@ -127,7 +127,7 @@ def test_a_twin_that_somebody_edited_is_not_copied(world, drive, studio):
     drive.server.seed.file('Show/work/a/v001.exr', b'x' * (2 << 20), is_new=False)
     studio.write('a/hero.exr', data)
     studio.publish('a/hero.exr', name='hero')
-    studio.sync_once()
+    studio.run('sync', '--once')  # it tells of the edit as well
     assert drive.server.seed.find('Show/work/a/hero.exr').content.read(0, 2 << 20) == data
     assert not drive.requests('files.copy')
 
