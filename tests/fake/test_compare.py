@@ -200,7 +200,7 @@ def test_the_same_operations_do_the_same(make_fake, tmp_path, option):
     assert describe_all(fake.mnt, beside.folder) == describe_all(tmp_path / 'twin')
 
 
-@pytest.mark.skipif(not shutil.which('fio'), reason='left out: there is no fio')
+@pytest.mark.skipif(not shutil.which('fio'), reason='there is no fio')
 @pytest.mark.parametrize('option', ((), ('-p',)), ids=('kernel', 'daemon'))
 def test_fio_reads_what_it_wrote(make_fake, option):
     """In each way that a program may: calls, mappings, past the cache."""
