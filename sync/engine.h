@@ -170,6 +170,7 @@ struct engine_status {
 	struct provider_quota quota; /* of what is sent there */
 	char lost_root[256];         /* why, "" = none is lost */
 	int64_t n_refused;
+	int64_t n_twins; /* names that stand for several things at the remote */
 	int64_t n_trouble; /* published files whose object at the remote is missing or different */
 };
 void engine_get_status(struct engine *engine, struct engine_status *ret);

@@ -93,7 +93,8 @@ struct engine {
 	struct map missing
 		GUARDED_BY(&lock); /* "PROJECT/REPRE" -> struct missing (arrive.c) */
 	struct call *
-		calls GUARDED_BY(&lock); /* provider calls under way, to be cancelled */
+		calls GUARDED_BY(&lock);   /* provider calls under way, to be cancelled */
+	int64_t n_twins GUARDED_BY(&lock); /* names seen at the remote more than once */
 	int64_t bytes_up GUARDED_BY(&lock), bytes_down GUARDED_BY(&lock);
 	struct upload *unsettled GUARDED_BY(&lock); /* stored, the newest first */
 	size_t n_unsettled GUARDED_BY(&lock);

@@ -29,6 +29,7 @@ void news_done(struct news *news)
 {
 	map_done(&news->suspects, suspect_free);
 	map_done(&news->folders, NULL);
+	map_done(&news->twins, NULL);
 	free(news->token);
 }
 
@@ -118,6 +119,7 @@ struct meaning {
 	struct engine *engine;
 	const struct change *change;
 	int n_paths;
+	bool is_other; /* a published name, and another object than is known */
 };
 
 /* The change names an object that is right, as far as we know: our own work, or another site's. */
@@ -140,11 +142,14 @@ static int suspect_path(void *context, int root, const char *rel)
 	const struct change *change = meaning->change;
 	struct suspect *suspect = NULL;
 	struct index_path path = { 0 };
+	const char *id;
 	int r = index_find_path(engine->index, root, rel, &path);
 
 	if (r != 0)
 		return r == INDEX_NONE ? 0 : r;
 	meaning->n_paths++;
+	id = survey_known_id(engine, &path);
+	meaning->is_other |= id && strcmp(id, change->id) != 0;
 	if (!path.node.is_folder && survey_is_recorded(&path) &&
 	    !is_right(meaning, &path))
 		suspect = news_add(engine, root, rel, engine->config->timing.settled_ms);
@@ -156,6 +161,25 @@ static int suspect_path(void *context, int root, const char *rel)
 	suspect->by = change->trace.by ? strdup(change->trace.by) : NULL;
 	suspect->when_ms = change->trace.when_ms;
 	return 0;
+}
+
+/* Another object of a published name, or something beside such a pair: only a listing shows both. */
+static int heed_twins(struct engine *engine, const struct change *change, bool is_other)
+{
+	_cleanup_(freep) char *folder = path_parent(change->path);
+	_cleanup_(freep) char *key = folder ? strf("%d:%s", change->root, folder) : NULL;
+	struct map_slot *slot;
+	size_t pos = 0;
+
+	if (!key)
+		return -ENOMEM;
+	while (!is_other && (slot = map_next(&engine->news.twins, &pos))) {
+		_cleanup_(freep) char *above = path_parent(slot->key);
+
+		/* "ROOT:" is its own parent where the name lies at the top */
+		is_other = above && (strcmp(above, key) == 0 || !folder[0]);
+	}
+	return is_other ? map_put(&engine->news.folders, key, engine, NULL) : 0;
 }
 
 static int heed_change(struct engine *engine, const struct change *change)
@@ -174,6 +198,8 @@ static int heed_change(struct engine *engine, const struct change *change)
 	r = index_each_of_remote_id(engine->index, change->id, suspect_path, &meaning);
 	if (r == 0 && change->path)
 		r = suspect_path(&meaning, change->root, change->path);
+	if (r == 0 && change->path)
+		r = heed_twins(engine, change, meaning.is_other);
 	/* perhaps it was a folder: only its id is told */
 	if (r == 0 && !meaning.n_paths && !change->path &&
 	    change->trace.fate == FATE_REMOVED)
@@ -227,10 +253,47 @@ static void handle_asked(struct engine *engine, struct errand *errand)
 
 /* ---- answers ---- */
 
+/* A name in that folder that had twins, and was seen without. */
+static char *find_single(struct engine *engine, const struct errand *errand)
+{
+	struct map_slot *slot;
+	size_t pos = 0;
+
+	while ((slot = map_next(&engine->news.twins, &pos))) {
+		char *rel = NULL;
+		long root = strtol(slot->key, &rel, 10);
+		_cleanup_(freep) char *folder = path_parent(++rel);
+		bool has_twins = false;
+
+		if (!folder || root != errand->root ||
+		    strcmp(folder, errand->folder) != 0)
+			continue;
+		for (size_t i = 0; i < errand->n_found; i++)
+			has_twins |= errand->found[i].has_twins &&
+				     strcmp(errand->found[i].rel, rel) == 0;
+		if (!has_twins)
+			return strdup(slot->key);
+	}
+	return NULL;
+}
+
+static void share_twins(struct engine *engine)
+{
+	mutex_lock(&engine->lock);
+	engine->n_twins = (int64_t)map_size(&engine->news.twins);
+	mutex_unlock(&engine->lock);
+}
+
 static void handle_compared(struct engine *engine, const struct errand *errand)
 {
 	_cleanup_(freep) char *key = strf("%d:%s", errand->root, errand->folder);
+	char *single;
 
+	while ((single = find_single(engine, errand))) {
+		map_remove(&engine->news.twins, single);
+		free(single);
+	}
+	share_twins(engine);
 	if (!errand->is_part_of_all && key)
 		map_remove(&engine->news.folders, key);
 }
@@ -466,15 +529,14 @@ void news_due(struct engine *engine)
 	keep_token(engine);
 }
 
-int64_t news_next_ms(const struct engine *engine)
+int64_t news_next_ms(struct engine *engine)
 {
 	const struct news *news = &engine->news;
 	int64_t next = news->next_compare_ms;
 	struct map_slot *slot;
 	size_t pos = 0;
 
-	if (!engine->provider || engine_is_passive(engine) || news->is_busy ||
-	    !news->is_started)
+	if (news->is_busy || !news->is_started || !is_possible(engine))
 		return INT64_MAX;
 	if (news->is_comparing || map_size(&news->folders))
 		next = 0;

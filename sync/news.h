@@ -27,6 +27,7 @@ struct news {
 	int n_faults;
 	struct map suspects; /* "ROOT:REL" -> struct suspect */
 	struct map folders;  /* "ROOT:REL": to be compared as a whole */
+	struct map twins;    /* "ROOT:REL": names that stand for several things there */
 	bool is_comparing;   /* everything */
 	int64_t after;       /* the folder compared last */
 };
@@ -34,8 +35,8 @@ struct news {
 void news_done(struct news *news);
 /* Starts the next job where one is due. */
 void news_due(struct engine *engine);
-/* When something is due next. */
-int64_t news_next_ms(const struct engine *engine);
+/* When something is due next; INT64_MAX while nothing can be asked: whatever ends that wakes the sync thread. */
+int64_t news_next_ms(struct engine *engine);
 /* Nothing of the feed is left to look at: for sync --once. */
 bool news_is_settled(struct engine *engine);
 /* That path may not be what the index says: it is looked at soon. */

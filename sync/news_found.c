@@ -121,13 +121,26 @@ static int apply(struct engine *engine, const struct found *found,
 	return r < 0 ? r : is_believed && is_trouble(&found->object) && !was_trouble;
 }
 
+static void note_twins(struct engine *engine, const struct found *found)
+{
+	_cleanup_(freep) char *key = strf("%d:%s", found->root, found->rel);
+
+	if (key)
+		map_put(&engine->news.twins, key, engine, NULL);
+}
+
 void news_found(struct engine *engine, const struct errand *errand)
 {
 	struct outbox_rows rows = { 0 };
 	int n = 0;
 
 	for (size_t i = 0; i < errand->n_found; i++) {
-		int r = apply(engine, &errand->found[i], &rows);
+		int r = 0;
+
+		if (errand->found[i].has_twins)
+			note_twins(engine, &errand->found[i]);
+		if (errand->found[i].is_news)
+			r = apply(engine, &errand->found[i], &rows);
 
 		if (r < 0)
 			log_error("cannot note the object of '%s': %s",

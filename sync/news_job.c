@@ -93,7 +93,7 @@ int news_take_finding(void *context, const struct survey_finding *finding)
 	struct found *found;
 	int r = 0;
 
-	if (!finding->is_news && !finding->is_learnt)
+	if (!finding->is_news && !finding->is_learnt && !finding->n_twins)
 		return 0;
 	if (errand->n_found == errand->cap_found) {
 		size_t cap = errand->cap_found ? 2 * errand->cap_found : 64;
@@ -105,10 +105,16 @@ int news_take_finding(void *context, const struct survey_finding *finding)
 		errand->cap_found = cap;
 	}
 	found = &errand->found[errand->n_found++];
-	*found = (struct found){ .root = finding->root, .is_learnt = finding->is_learnt };
+	*found = (struct found){ .root = finding->root,
+				 .is_learnt = finding->is_learnt,
+				 .is_news = finding->is_news || finding->is_learnt,
+				 .has_twins = finding->n_twins > 0 };
 	found->rel = news_copy(finding->rel, &r);
-	found->project = news_copy(finding->path->records[0].project, &r);
-	found->key = news_copy(finding->path->records[0].key, &r);
+	/* what no document names may have twins all the same */
+	if (finding->path) {
+		found->project = news_copy(finding->path->records[0].project, &r);
+		found->key = news_copy(finding->path->records[0].key, &r);
+	}
 	return r < 0 ? r : index_object_copy(&finding->object, &found->object);
 }
 
@@ -139,6 +145,7 @@ static int run_errand(struct errand *errand)
 	struct survey survey = {
 		.engine = engine,
 		.call = errand->call,
+		.wants_others = errand->folder,
 		.fn = errand->folder ? news_take_finding : take_suspect,
 		.context = errand,
 	};

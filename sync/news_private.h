@@ -28,6 +28,7 @@ struct found {
 	char *rel, *project, *key;
 	struct index_object object;
 	bool is_learnt;
+	bool is_news, has_twins;
 };
 
 /* What a job is to do, and what came of it. */

@@ -19,6 +19,7 @@ static void copy_faults(struct engine *engine, struct engine_status *status)
 {
 	mutex_lock(&engine->lock);
 	status->is_ready = engine->is_ready;
+	status->n_twins = engine->n_twins;
 	status->is_store_reachable = engine->is_store_reachable;
 	snprintf(status->store_error, sizeof(status->store_error), "%s",
 		 engine->store_error);

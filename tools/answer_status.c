@@ -149,6 +149,7 @@ void answer_status(struct answer *answer)
 		memcpy(status.n_state, count.n_state, sizeof(count.n_state));
 	json = status_json(answer, &status);
 	answer_set_trouble(answer, json, status.n_trouble);
+	json_set_int(json, "twins", status.n_twins);
 	if (answer->request->n_paths)
 		json_set_int(json, "bytes", count.bytes);
 	answer_end(answer, json, r, &error);

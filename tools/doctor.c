@@ -11,7 +11,7 @@
 
 const struct doctor_check *const doctor_checks[] = {
 	&doctor_roots, &doctor_mount,  &doctor_store, &doctor_clock,
-	&doctor_forms, &doctor_remote, NULL,
+	&doctor_forms, &doctor_remote, &doctor_twins, NULL,
 };
 
 /* ---- findings ---- */
@@ -107,6 +107,7 @@ static int end(struct doctor *doctor, struct json *json)
 int doctor_run(struct doctor *doctor)
 {
 	_cleanup_(json_freep) struct json *json = json_document();
+	int code;
 
 	doctor->found = json_array();
 	for (size_t i = 0; doctor_checks[i]; i++) {
@@ -114,5 +115,8 @@ int doctor_run(struct doctor *doctor)
 		doctor_checks[i]->run(doctor);
 		fflush(stdout);
 	}
-	return end(doctor, json);
+	code = end(doctor, json);
+	json_free(doctor->found);
+	doctor->found = NULL;
+	return code;
 }

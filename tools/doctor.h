@@ -42,6 +42,7 @@ extern const struct doctor_check doctor_mount;
 extern const struct doctor_check doctor_remote;
 extern const struct doctor_check doctor_roots;
 extern const struct doctor_check doctor_store;
+extern const struct doctor_check doctor_twins;
 
 /* One finding, a line each. All is well with it. */
 void doctor_good(struct doctor *doctor, const char *fmt, ...) _printf_(2, 3);

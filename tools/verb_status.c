@@ -213,6 +213,11 @@ static void print_status(const struct cli *cli, const struct json *json)
 		       "refused", (long long)refused);
 	print_pauses(json_get(json, "pauses"));
 	print_changes(json_get(json, "changed_at_remote"));
+	if (json_get_int(json, "twins", 0))
+		printf("%-9s %s at the remote stand for several things: `sitefs doctor "
+		       "--fix`\n",
+		       "twins",
+		       output_count(json_get_int(json, "twins", 0), "name", count));
 	if (lost)
 		printf("%-9s %s\n", "lost root", lost);
 }

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 ASKING = [('status',), ('ls',), ('info', 'x'), ('explain', 'x'), ('watch',), ('retry', 'x'), ('retry', '--failed'),
-          ('restore', 'x'), ('scan', 'x')]
+          ('restore', 'x'), ('scan', 'x'), ('verify',), ('verify', '--remote', '--fix', 'x')]
 
 
 @pytest.mark.parametrize('args', ASKING)

@@ -111,6 +111,42 @@ static void test_list(void **state)
 	wire_list_done(&list);
 }
 
+static void test_changes(void **state)
+{
+	static const char text[] =
+		"{\"nextPageToken\":\"n\",\"changes\":["
+		"{\"fileId\":\"a\",\"removed\":true,\"time\":\"2023-11-27T08:56:24Z\"},"
+		"{\"changeType\":\"drive\"},7,"
+		"{\"fileId\":\"b\",\"file\":{\"id\":\"b\",\"name\":\"x\","
+		"\"trashed\":true,\"explicitlyTrashed\":true,"
+		"\"trashedTime\":\"2023-11-27T08:56:25Z\",\"trashingUser\":"
+		"{\"displayName\":\"Ann\\nB\",\"emailAddress\":\"ann@x\"},"
+		"\"lastModifyingUser\":{\"displayName\":\"Bob\"}}}]}";
+	struct wire_changes changes;
+	char *start;
+
+	assert_int_equal(wire_parse_changes(text, strlen(text), &changes), 0);
+	assert_int_equal(changes.n, 2);
+	assert_true(changes.changes[0].is_removed && !changes.changes[0].file.id);
+	assert_true(changes.changes[0].time_ns == 1701075384000000000);
+	assert_string_equal(changes.changes[1].file.trasher, "Ann B <ann@x>");
+	assert_string_equal(changes.changes[1].file.editor, "Bob");
+	assert_true(changes.changes[1].file.is_trashed_itself);
+	assert_true(changes.changes[1].file.trashed_ns == 1701075385000000000);
+	assert_string_equal(changes.next, "n");
+	assert_null(changes.start);
+	wire_changes_done(&changes);
+	/* one without an end would be asked for ever */
+	assert_int_equal(wire_parse_changes("{\"changes\":[]}", 14, &changes), -EINVAL);
+	wire_changes_done(&changes);
+	assert_int_equal(wire_parse_changes("{\"changes\":3}", 13, &changes), -EINVAL);
+	wire_changes_done(&changes);
+	assert_int_equal(wire_parse_start("{\"startPageToken\":\"5\"}", 22, &start), 0);
+	assert_string_equal(start, "5");
+	free(start);
+	assert_int_equal(wire_parse_start("{}", 2, &start), -EINVAL);
+}
+
 static void test_times(void **state)
 {
 	static const struct {
@@ -553,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_odd_files),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_meta),
 		cmocka_unit_test(test_token),

@@ -191,6 +191,113 @@ static void test_hashes(void **state)
 	assert_string_equal(buf_str(&names), "a:2 d:0 ");
 }
 
+/* ---- the remote ---- */
+
+static void test_by_remote_id(void **state)
+{
+	INDEX_BED(bed);
+
+	put(&bed, "demo", "r1", "1 {root[work]}/x/a 0+ | 2 {root[work]}/x/b ++");
+	put(&bed, "demo", "r2", "3 {root[work]}/x/a 0+ | 4 {root[work]}/c +-");
+	buf_clear(&bed.touched);
+	assert_int_equal(
+		index_each_of_remote_id(bed.index, "gdrive-id", index_bed_touch, &bed),
+		0);
+	assert_touched(&bed, "x/a x/b ");
+	buf_clear(&bed.touched);
+	/* our own entry's id is none of the remote's */
+	assert_int_equal(
+		index_each_of_remote_id(bed.index, "studio-id", index_bed_touch, &bed),
+		0);
+	assert_touched(&bed, "");
+	drop(&bed, "demo", "r1");
+	buf_clear(&bed.touched);
+	assert_int_equal(
+		index_each_of_remote_id(bed.index, "gdrive-id", index_bed_touch, &bed),
+		0);
+	assert_touched(&bed, "x/a ");
+}
+
+/* Each folder that holds files itself, once. */
+static void test_folders_one_by_one(void **state)
+{
+	_cleanup_(buf_done) struct buf said = { 0 };
+	int64_t after = 0;
+	int root;
+	INDEX_BED(bed);
+
+	assert_int_equal(index_next_folder(bed.index, &after, &root, NULL), INDEX_NONE);
+	put(&bed, "demo", "r1",
+	    "1 {root[work]}/top 0+ | 2 {root[work]}/x/y/a 0+ | 3 {root[work]}/x/y/b 0- |"
+	    "4 {root[pub]}/z/c 00 | 5 {root[work]}/x/y/w/v/d ++");
+	after = 0;
+	for (;;) {
+		_cleanup_(freep) char *rel = NULL;
+		int r = index_next_folder(bed.index, &after, &root, &rel);
+
+		if (r == INDEX_NONE)
+			break;
+		assert_int_equal(r, 0);
+		buf_addf(&said, "%d:%s ", root, rel);
+	}
+	assert_non_null(strstr(buf_str(&said), "0: "));
+	assert_non_null(strstr(buf_str(&said), "0:x/y "));
+	assert_non_null(strstr(buf_str(&said), "1:z "));
+	assert_non_null(strstr(buf_str(&said), "0:x/y/w/v "));
+	assert_int_equal(said.len, strlen("0: 0:x/y 1:z 0:x/y/w/v "));
+}
+
+static void test_trouble(void **state)
+{
+	struct index_object object = { .state = OBJECT_MISSING,
+				       .size = -1,
+				       .mtime_ns = -1,
+				       .fate = FATE_TRASHED,
+				       .who = (char[]){ "ann" },
+				       .at_ms = 5 };
+	struct index_counts counts;
+	struct index_path path;
+	INDEX_BED(bed);
+
+	put(&bed, "demo", "r1",
+	    "1 {root[work]}/a 0+ | 2 {root[work]}/b 0+ | 3 {root[work]}/c 0+");
+	put_object(&bed, "b", OBJECT_DIFFERENT, 5);
+	put_object(&bed, "c", OBJECT_PRESENT, 5);
+	assert_int_equal(index_begin(bed.index), 0);
+	assert_int_equal(index_put_object(bed.index, 0, "a", &object, NULL, NULL), 0);
+	assert_int_equal(index_commit(bed.index), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_each(&bed, SELECT_TROUBLE, NULL, "a b ");
+		assert_int_equal(index_count(bed.index, &counts), 0);
+		assert_int_equal(counts.trouble, 2);
+		assert_int_equal(index_find_path(bed.index, 0, "a", &path), 0);
+		assert_int_equal(path.object.fate, FATE_TRASHED);
+		assert_string_equal(path.object.who, "ann");
+		assert_int_equal(path.object.at_ms, 5);
+		index_path_done(&path);
+		index_bed_open(&bed);
+	}
+	drop(&bed, "demo", "r1");
+	assert_each(&bed, SELECT_TROUBLE, NULL, "");
+	assert_int_equal(index_count(bed.index, &counts), 0);
+	assert_int_equal(counts.trouble, 0);
+}
+
+static void test_facts_of_the_remote(void **state)
+{
+	_cleanup_(freep) char *value = NULL;
+	INDEX_BED(bed);
+
+	assert_int_equal(index_get_remote_fact(bed.index, "changes", &value), INDEX_NONE);
+	assert_int_equal(index_set_remote_fact(bed.index, "changes", "t1"), 0);
+	assert_int_equal(index_begin(bed.index), 0);
+	assert_int_equal(index_set_remote_fact(bed.index, "changes", "t2"), 0);
+	index_rollback(bed.index);
+	index_bed_open(&bed);
+	assert_int_equal(index_get_remote_fact(bed.index, "changes", &value), 0);
+	assert_string_equal(value, "t1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +307,10 @@ int main(void)
 		cmocka_unit_test(test_each_in_slices),
 		cmocka_unit_test(test_projects_of_nodes),
 		cmocka_unit_test(test_hashes),
+		cmocka_unit_test(test_by_remote_id),
+		cmocka_unit_test(test_folders_one_by_one),
+		cmocka_unit_test(test_trouble),
+		cmocka_unit_test(test_facts_of_the_remote),
 	};
 
 	return cmocka_run_group_tests_name("index_walk", tests, NULL, NULL);
