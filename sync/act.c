@@ -13,6 +13,7 @@
 
 #define WAIT_MIN_MS 250
 #define WAIT_MAX_MS 10000
+#define RESTOCK_MS 100
 
 int64_t act_backoff_ms(const struct config *config, int n_faults)
 {
@@ -209,47 +210,6 @@ static void start_download(struct engine *engine, struct plan *plan,
 	look_again(engine, plan, act_backoff_ms(engine->config, plan->n_faults));
 }
 
-static void lease_key(const struct engine *engine, const struct plan *plan,
-		      struct buf *ret)
-{
-	buf_addf(ret, "upload:%s:%s:%s/%s", engine->config->active_site,
-		 engine->config->remote_site, roots_name(engine->roots, plan->root),
-		 plan->rel);
-}
-
-/* Law 6: one upload per file in all processes of the site. */
-static bool take_lease(struct engine *engine, struct plan *plan)
-{
-	_cleanup_(buf_done) struct buf key = { 0 };
-	int r;
-
-	if (plan->is_leased)
-		return true;
-	if (!engine->store || engine->store_trouble < 0)
-		return false;
-	lease_key(engine, plan, &key);
-	r = engine->store->ops->lease(engine->store, buf_str(&key));
-	if (r < 0)
-		engine->store_trouble = r;
-	plan->is_leased = r == 0;
-	return plan->is_leased;
-}
-
-void act_release(struct engine *engine, struct plan *plan)
-{
-	_cleanup_(buf_done) struct buf key = { 0 };
-	int r;
-
-	/* one that stays is ours all the same when the file is wanted again */
-	if (!plan->is_leased || !engine->store || engine->store_trouble < 0)
-		return;
-	lease_key(engine, plan, &key);
-	r = engine->store->ops->release(engine->store, buf_str(&key));
-	if (r < 0)
-		engine->store_trouble = r;
-	plan->is_leased = false;
-}
-
 static void start_upload(struct engine *engine, struct plan *plan,
 			 const struct assessment *assessment, size_t i)
 {
@@ -265,23 +225,29 @@ static void start_upload(struct engine *engine, struct plan *plan,
 		.is_forced = plan->is_forced,
 		.priority = priority_of(engine, record),
 	};
+	_cleanup_(freep) char *ids = NULL;
+	int r;
 
 	for (size_t k = 0; k < assessment->path.n_records; k++)
 		if (is_on_its_way(engine, &assessment->path.records[k],
 				  engine->config->remote_site))
 			return;
-	if (!take_lease(engine, plan)) {
-		/* another process of this site sends it, or the store is away */
-		look_again(engine, plan, engine->config->timing.retry_min_ms);
+	r = lease_take(engine, plan, &ids);
+	if (r != 0) {
+		/* ids are on their way; else another process of this site sends it, or the store is away */
+		look_again(engine, plan,
+			   r == -EAGAIN ? RESTOCK_MS
+					: engine->config->timing.retry_min_ms);
 		return;
 	}
+	order.ids = ids;
 	plan->size = assessment->st.st_size;
 	order.job = plan_begin_job(&engine->plans, plan, order.priority);
 	if (upload_start(engine, assessment, &order) == 0) {
 		plan_set_phase(&engine->plans, plan, PLAN_UPLOAD);
 		return;
 	}
-	act_release(engine, plan);
+	lease_release(engine, plan);
 	look_again(engine, plan, engine->config->timing.retry_max_ms);
 }
 
@@ -297,7 +263,7 @@ static void stop_transfer(struct engine *engine, struct plan *plan)
 		return;
 	}
 	plan_set_phase(&engine->plans, plan, PLAN_IDLE);
-	act_release(engine, plan);
+	lease_release(engine, plan);
 	plan->is_forced = false;
 	syncer_decide(engine, plan->root, plan->rel);
 }
@@ -527,7 +493,7 @@ void act_on(struct engine *engine, struct plan *plan, struct assessment *assessm
 	if (plan->phase == PLAN_IDLE && plan->due_ms == INT64_MAX && !plan->is_failed) {
 		if (plan->is_pull)
 			engine->n_pulls--;
-		act_release(engine, plan);
+		lease_release(engine, plan);
 		plans_drop(&engine->plans, plan);
 	}
 }

@@ -72,6 +72,9 @@ struct engine {
 	struct map
 		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
 	struct map
+		folder_ids; /* "ROOT:REL" of folders -> id that the remote's folder has or gets */
+	bool is_restocking; /* ids are on their way */
+	struct map
 		own_pulls; /* "PROJECT/REPRE/FILE/SITE": entries that our outbox removed lately */
 
 	struct mutex lock;
@@ -192,9 +195,14 @@ void act_on(struct engine *engine, struct plan *plan, struct assessment *assessm
 /* The same where a transfer is under way: it is stopped where it is paused, and moved in the queue where its priority
  * is another one. */
 void act_on_busy(struct engine *engine, struct plan *plan, struct assessment *assessment);
-/* Gives the upload lease back, if one is held. */
-void act_release(struct engine *engine, struct plan *plan);
 int64_t act_backoff_ms(const struct config *config, int n_faults);
+
+/* ---- lease.c: law 6, one upload per file in all processes of the site; sync thread ---- */
+/* 0: it is ours, and IDS (allocated, or NULL) is what the provider makes the file and its folders with; STORE_CONFLICT:
+ * another process has it; negative: the store is away, or (-EAGAIN) no ids are in stock. */
+int lease_take(struct engine *engine, struct plan *plan, char **ret_ids) _must_check_;
+/* Gives it back, if it is held. */
+void lease_release(struct engine *engine, struct plan *plan);
 
 /* ---- upload.c, check.c: jobs ---- */
 int upload_start(struct engine *engine, const struct assessment *assessment,

@@ -138,6 +138,9 @@ struct provider_put {
 	/* An object of this remote, under another name, that is known to have held these very bytes (`digest` is set then):
 	 * the remote may copy it by itself instead. NULL: none. */
 	const char *twin_id, *twin_revision;
+	/* What take_ids() gave for this path, to whoever began with it first: two processes that bring the same make
+	 * one object, whenever each of them comes to it. NULL: the provider's own choice. */
+	const char *ids;
 	/* The caller will settle() it together with others. */
 	bool is_settled_later;
 };
@@ -199,6 +202,11 @@ struct provider_ops {
 	 * empty mount point, lies there now. No I/O. RET is the caller's. */
 	int (*identity)(struct provider *provider, const char *root, char **ret);
 	int (*expect)(struct provider *provider, const char *root, const char *identity);
+	/* A pair, or both NULL where names alone decide. N ids for what does not exist yet, from a stock: each allocated,
+	 * without blanks, different from all others. No I/O: -EAGAIN, and restock() fills it. One for each folder of a
+	 * path and one for the object, from the top, parted by blanks, are the `ids` of a put. */
+	int (*take_ids)(struct provider *provider, size_t n, char **ret);
+	int (*restock)(struct provider *provider, struct provider_call *call);
 
 	/* ---- each may be NULL ---- */
 

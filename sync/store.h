@@ -177,18 +177,29 @@ struct store_ops {
 		    const char *parent, const char *name, struct buf *ret);
 	/* Leases of this host: taken for KEY ("upload:SITE:PROJECT:{root}/a/b") by this process. 0: taken or
 	 * already ours; STORE_CONFLICT: a living process holds it. Released (STORE_GONE: it was not ours), or
-	 * void with the process (boot, pid and start time; on another host: its beat stands still). */
-	int (*lease)(struct store *store, const char *key);
+	 * void with the process (boot, pid and start time; on another host: its beat stood still for takeover_ms).
+	 * IDS (or NULL) are kept with a lease that is new; RET_IDS, the caller's, are those that are kept: where it
+	 * was taken over those of the first holder, who may have begun with them. */
+	int (*lease)(struct store *store, const char *key, const char *ids,
+		     char **ret_ids);
 	int (*release)(struct store *store, const char *key);
+	/* Ids of what will be made at a remote, for all processes of all hosts: of those that were brought for a
+	 * key the first one counts, from now on. RET[i] is it, allocated; on failure none is. N is at most 64. */
+	int (*reserve)(struct store *store, const char *const *keys,
+		       const char *const *ids, size_t n, char **ret);
 	void (*free)(struct store *store);
 };
 
 /* How often a database without a change feed is looked at, unless its opener says otherwise. */
 #define STORE_POLL_MS 60000
+/* How long another host's holder of a lease is silent until it counts as dead. */
+#define STORE_TAKEOVER_MS 60000
+#define STORE_RESERVE_MAX 64
 
 struct store {
 	const struct store_ops *ops;
 	int64_t poll_ms; /* watch() where there is no change feed; 0: each call looks */
+	int64_t takeover_ms; /* by this process's own monotonic clock */
 };
 
 /*

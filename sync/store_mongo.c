@@ -418,6 +418,7 @@ static const struct store_ops mongo_ops = {
 	.find = store_mongo_find,
 	.lease = store_mongo_lease,
 	.release = store_mongo_release,
+	.reserve = store_mongo_reserve,
 	.free = mongo_free,
 };
 
@@ -455,6 +456,7 @@ int store_mongo_open(const char *uri, const char *database, struct store **ret,
 	pthread_once(&once, mongoc_init);
 	s->store.ops = &mongo_ops;
 	s->store.poll_ms = STORE_POLL_MS;
+	s->store.takeover_ms = STORE_TAKEOVER_MS;
 	mutex_init(&s->lock);
 	cond_init(&s->changed);
 	r = set_up(s, uri, database, error);

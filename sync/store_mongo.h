@@ -7,7 +7,8 @@
  *
  *   meta      {_id: "identity", value}              made with the database
  *   truth     {_id: {p: project, k: key}, rev, size, mtime_ns, sha256, md5, remotes: [{site, id, revision}]}
- *   lease     {_id: key, owner, epoch}              sync/store_mongo_lease.c
+ *   lease     {_id: key, owner, epoch, ids}         sync/store_mongo_lease.c
+ *   reserved  {_id: key, id}                        sync/store_mongo_reserve.c
  *   owner     {_id: owner, beat}
  *   touched   {_id: {k: kind, p: project, i: id}, at, day}    where there are no change streams
  *
@@ -98,8 +99,11 @@ int store_mongo_watch(struct store *store, char **token, int64_t timeout_ms,
 		      store_event_fn *fn, void *context);
 void store_mongo_wake(struct store *store);
 
-int store_mongo_lease(struct store *store, const char *key);
+int store_mongo_lease(struct store *store, const char *key, const char *ids,
+		      char **ret_ids);
 int store_mongo_release(struct store *store, const char *key);
+int store_mongo_reserve(struct store *store, const char *const *keys,
+			const char *const *ids, size_t n, char **ret);
 
 /* ---- shared ---- */
 

@@ -1,10 +1,11 @@
 /*
  * The MongoDB store: leases, held by processes of many hosts. Nobody's clock is compared with anybody's:
  *
- *   holder     lease {_id: key, owner: "BOOT/SPACE/PID/START", epoch}; owner {_id: owner, beat}: beat grows
+ *   holder     lease {_id: key, owner: "BOOT/SPACE/PID/START", epoch, ids}; owner {_id: owner, beat}: beat grows
  *              by one each BEAT_MS while the process follows the store
  *   another    same boot and pids: looks whether the process lives; else reads the beat, and where it was the
- *              same for DEAD_MS of its own monotonic clock, takes over: owner and epoch must still be the old ones
+ *              same for takeover_ms of its own monotonic clock, takes over: owner and epoch must still be the old
+ *              ones. The ids stay, so that both make the same object where the first one was only asleep
  *
  * A host that slept finds another owner in its lease when it wakes, and release() tells it so.
  */
@@ -16,7 +17,6 @@
 #include "sync/store_mongo.h"
 
 #define BEAT_MS 10000
-#define DEAD_MS 60000
 #define TAKE_TRIES 8
 
 /* What was last seen of a holder on another host. */
@@ -98,7 +98,7 @@ static int look_at_beat(struct store_mongo *s, const char *owner, bool *ret_is_d
 	}
 	if (seen->beat != beat)
 		*seen = (struct seen){ beat, now };
-	*ret_is_dead = now - seen->since_ms >= DEAD_MS;
+	*ret_is_dead = now - seen->since_ms >= s->store.takeover_ms;
 	return 0;
 }
 
@@ -116,19 +116,32 @@ static int is_dead(struct store_mongo *s, const char *owner, bool *ret)
 
 /* ---- taking, giving ---- */
 
+/* A lease that is asked for. */
+struct claim {
+	const char *key, *ids; /* IDS: or NULL */
+	char **ret_ids;
+};
+
+static int give_ids(const struct claim *claim, const char *ids)
+{
+	*claim->ret_ids = ids ? strdup(ids) : NULL;
+	return ids && !*claim->ret_ids ? -ENOMEM : 0;
+}
+
+/* -EEXIST: somebody has it. */
 static int insert_lease(struct store_mongo *s, mongoc_collection_t *leases,
-			const char *key)
+			const struct claim *claim)
 {
 	_cleanup_(bson_destroyp) bson_t *doc =
-		BCON_NEW("_id", BCON_UTF8(key), "owner", BCON_UTF8(s->self_name), "epoch",
-			 BCON_INT64(1));
+		BCON_NEW("_id", BCON_UTF8(claim->key), "owner", BCON_UTF8(s->self_name),
+			 "epoch", BCON_INT64(1));
 	bson_error_t error = { 0 };
-	int r;
 
+	if (claim->ids)
+		BSON_APPEND_UTF8(doc, "ids", claim->ids);
 	if (mongoc_collection_insert_one(leases, doc, s->durable, NULL, &error))
-		return 0;
-	r = store_mongo_errno(&error, "take a lease");
-	return r == -EEXIST ? -EAGAIN : r;
+		return give_ids(claim, claim->ids);
+	return store_mongo_errno(&error, "take a lease");
 }
 
 static int take_over(struct store_mongo *s, mongoc_collection_t *leases, const char *key,
@@ -155,12 +168,20 @@ static int take_over(struct store_mongo *s, mongoc_collection_t *leases, const c
 	return is_ours ? 0 : -EAGAIN;
 }
 
-/* -EAGAIN: it changed under our hands. */
-static int take_once(struct store_mongo *s, mongoc_collection_t *leases, const char *key)
+static const char *text_in(const bson_t *doc, const char *key)
 {
-	_cleanup_(bson_destroyp) bson_t *filter = BCON_NEW("_id", BCON_UTF8(key));
+	bson_iter_t it;
+
+	return bson_iter_init_find(&it, doc, key) ? bson_get_text(&it) : NULL;
+}
+
+/* Somebody has it, perhaps we. -EAGAIN: it changed under our hands. */
+static int take_held(struct store_mongo *s, mongoc_collection_t *leases,
+		     const struct claim *claim)
+{
+	_cleanup_(bson_destroyp) bson_t *filter = BCON_NEW("_id", BCON_UTF8(claim->key));
 	_cleanup_(buf_done) struct buf found = { 0 };
-	const char *owner = NULL;
+	const char *owner;
 	int64_t epoch = 0;
 	bool is_free = false;
 	bson_iter_t it;
@@ -168,30 +189,31 @@ static int take_once(struct store_mongo *s, mongoc_collection_t *leases, const c
 	int r;
 
 	r = store_mongo_first(leases, filter, NULL, &found);
-	if (r == STORE_GONE)
-		return insert_lease(s, leases, key);
-	if (r < 0)
-		return r;
+	if (r != 0)
+		return r == STORE_GONE ? -EAGAIN : r;
 	store_mongo_borrow(&found, &doc);
 	if (bson_iter_init_find(&it, &doc, "epoch"))
 		epoch = bson_iter_as_int64(&it);
-	if (bson_iter_init_find(&it, &doc, "owner"))
-		owner = bson_get_text(&it);
+	owner = text_in(&doc, "owner");
 	if (!owner)
 		return -EUCLEAN;
-	if (strcmp(owner, s->self_name) == 0)
-		return 0;
-	r = is_dead(s, owner, &is_free);
-	if (r < 0)
-		return r;
-	return is_free ? take_over(s, leases, key, owner, epoch) : STORE_CONFLICT;
+	if (strcmp(owner, s->self_name) != 0) {
+		r = is_dead(s, owner, &is_free);
+		if (r == 0 && is_free)
+			r = take_over(s, leases, claim->key, owner, epoch);
+		else if (r == 0)
+			r = STORE_CONFLICT;
+	}
+	return r == 0 ? give_ids(claim, text_in(&doc, "ids")) : r;
 }
 
-int store_mongo_lease(struct store *store, const char *key)
+int store_mongo_lease(struct store *store, const char *key, const char *ids,
+		      char **ret_ids)
 {
 	struct store_mongo *s = store_mongo_of(store);
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *leases =
 		store_mongo_own(s, "lease");
+	const struct claim claim = { key, ids, ret_ids };
 	int r = know_self(s);
 
 	if (r < 0)
@@ -199,8 +221,11 @@ int store_mongo_lease(struct store *store, const char *key)
 	/* Who holds a lease beats. */
 	store_mongo_beat(s);
 	r = -EAGAIN;
-	for (int i = 0; r == -EAGAIN && i < TAKE_TRIES; i++)
-		r = take_once(s, leases, key);
+	for (int i = 0; r == -EAGAIN && i < TAKE_TRIES; i++) {
+		r = insert_lease(s, leases, &claim);
+		if (r == -EEXIST)
+			r = take_held(s, leases, &claim);
+	}
 	return r == -EAGAIN ? STORE_CONFLICT : r;
 }
 
@@ -219,8 +244,8 @@ int store_mongo_release(struct store *store, const char *key)
 	if (r < 0)
 		return r;
 	filter = BCON_NEW("_id", BCON_UTF8(key), "owner", BCON_UTF8(s->self_name));
-	is_done =
-		mongoc_collection_delete_one(leases, filter, s->durable, &reply, &error);
+	/* Not waited for on a majority: one that comes back is that of a living process, which takes it again. */
+	is_done = mongoc_collection_delete_one(leases, filter, NULL, &reply, &error);
 	was_ours = is_done && bson_iter_init_find(&it, &reply, "deletedCount") &&
 		   bson_iter_as_int64(&it) == 1;
 	bson_destroy(&reply);

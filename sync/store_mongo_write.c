@@ -258,7 +258,9 @@ static int wait_for_turn(struct store_mongo *s, const char *key)
 	int r;
 
 	for (;;) {
-		r = store_mongo_lease(&s->store, key);
+		_cleanup_(freep) char *ids = NULL;
+
+		r = store_mongo_lease(&s->store, key, NULL, &ids);
 		if (r != STORE_CONFLICT)
 			return r;
 		if (clock_mono_ms() >= deadline)

@@ -182,6 +182,11 @@ static int attach_new(struct store_sqlite *s, unsigned flags, struct error *erro
 		return r;
 	if (r > 0)
 		r = make_schema(s->db);
+	/* younger than the format, which it does not change */
+	if (r == 0)
+		r = db_exec(s->db,
+			    "CREATE TABLE IF NOT EXISTS reserved (key TEXT PRIMARY KEY,"
+			    " id TEXT NOT NULL) WITHOUT ROWID");
 	if (r == 0)
 		r = read_id(s);
 	if (r < 0)
@@ -334,6 +339,7 @@ static const struct store_ops sqlite_ops = {
 	.find = store_sqlite_find,
 	.lease = store_sqlite_lease,
 	.release = store_sqlite_release,
+	.reserve = store_sqlite_reserve,
 	.free = sqlite_free,
 };
 
@@ -390,6 +396,7 @@ int store_sqlite_open(const char *path, bool must_exist, struct store **ret,
 	if (!s)
 		return -ENOMEM;
 	s->store.ops = &sqlite_ops;
+	s->store.takeover_ms = STORE_TAKEOVER_MS;
 	s->inotify_fd = -1;
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = s->wake_fd < 0 ? -errno : 0;

@@ -64,8 +64,11 @@ int store_sqlite_watch(struct store *store, char **token, int64_t timeout_ms,
 		       store_event_fn *fn, void *context);
 void store_sqlite_wake(struct store *store);
 
-int store_sqlite_lease(struct store *store, const char *key);
+int store_sqlite_lease(struct store *store, const char *key, const char *ids,
+		       char **ret_ids);
 int store_sqlite_release(struct store *store, const char *key);
+int store_sqlite_reserve(struct store *store, const char *const *keys,
+			 const char *const *ids, size_t n, char **ret);
 
 /* ---- shared ---- */
 

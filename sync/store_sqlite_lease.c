@@ -2,7 +2,9 @@
  * The embedded store: leases. One is held by a process, not by a handle: the boot's id, the pid and
  * the start time name it, so that neither a dead process nor a reused pid holds anything.
  */
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sync/store_owner.h"
@@ -26,9 +28,45 @@ static struct store_owner owner_of(const struct store_sqlite *s,
 	return owner;
 }
 
+struct claim {
+	const char *key, *ids; /* IDS: or NULL */
+	char **ret_ids;
+};
+
+/* A key's first id counts. */
+static int reserve(struct store_sqlite *s, const char *key, const char *id)
+{
+	return db_run(s->db, "INSERT OR IGNORE INTO reserved VALUES (?, ?)", "ss", key,
+		      id);
+}
+
+/* *RET stays NULL where nothing is reserved. */
+static int find_reserved(struct store_sqlite *s, const char *key, char **ret)
+{
+	DB_ROWS *rows = NULL;
+	int r;
+
+	*ret = NULL;
+	r = db_query(s->db, &rows, "SELECT id FROM reserved WHERE key = ?", "s", key);
+	if (r == 0)
+		r = db_step(rows);
+	if (r <= 0)
+		return r;
+	*ret = strdup(db_text(rows, 0));
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int take_ids(struct store_sqlite *s, const struct claim *claim)
+{
+	int r = claim->ids ? reserve(s, claim->key, claim->ids) : 0;
+
+	return r == 0 ? find_reserved(s, claim->key, claim->ret_ids) : r;
+}
+
 static int take(struct store_sqlite *s, void *context)
 {
-	const char *key = context;
+	const struct claim *claim = context;
+	const char *key = claim->key;
 	struct store_owner owner;
 	DB_ROWS *rows = NULL;
 	int r;
@@ -42,45 +80,91 @@ static int take(struct store_sqlite *s, void *context)
 	if (r > 0) {
 		owner = owner_of(s, rows);
 		if (store_owner_equal(&owner, &s->self))
-			return 0;
+			return find_reserved(s, key, claim->ret_ids);
 		if (store_owner_is_near(&owner, &s->self) && store_owner_lives(&owner))
 			return STORE_CONFLICT;
 	}
-	return db_run(s->db, "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?)", "ssii",
-		      key, s->self.boot, s->self.pid, s->self.start);
+	r = db_run(s->db, "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?)", "ssii", key,
+		   s->self.boot, s->self.pid, s->self.start);
+	return r == 0 ? take_ids(s, claim) : r;
 }
 
 static int give(struct store_sqlite *s, void *context)
 {
-	const char *key = context;
+	const struct claim *claim = context;
 	int r;
 
 	r = db_run(s->db,
 		   "DELETE FROM lease WHERE key = ? AND boot = ? AND pid = ?"
 		   " AND start = ?",
-		   "ssii", key, s->self.boot, s->self.pid, s->self.start);
+		   "ssii", claim->key, s->self.boot, s->self.pid, s->self.start);
 	if (r < 0)
 		return r;
-	return db_changes(s->db) > 0 ? 0 : STORE_GONE;
+	if (db_changes(s->db) == 0)
+		return STORE_GONE;
+	return db_run(s->db, "DELETE FROM reserved WHERE key = ?", "s", claim->key);
 }
 
-static int change(struct store *store, int (*fn)(struct store_sqlite *s, void *context),
-		  const char *key)
+int store_sqlite_lease(struct store *store, const char *key, const char *ids,
+		       char **ret_ids)
 {
 	struct store_sqlite *s = store_sqlite_of(store);
-	_cleanup_(freep) char *copy = strdup(key);
-	int r;
+	struct claim claim = { key, ids, ret_ids };
+	int r = know_self(s);
 
-	r = copy ? know_self(s) : -ENOMEM;
-	return r < 0 ? r : store_sqlite_change(s, fn, copy);
-}
-
-int store_sqlite_lease(struct store *store, const char *key)
-{
-	return change(store, take, key);
+	*ret_ids = NULL;
+	r = r < 0 ? r : store_sqlite_change(s, take, &claim);
+	if (r != 0) {
+		free(*ret_ids);
+		*ret_ids = NULL;
+	}
+	return r;
 }
 
 int store_sqlite_release(struct store *store, const char *key)
 {
-	return change(store, give, key);
+	struct store_sqlite *s = store_sqlite_of(store);
+	struct claim claim = { .key = key };
+	int r = know_self(s);
+
+	return r < 0 ? r : store_sqlite_change(s, give, &claim);
+}
+
+/* ---- ids without a lease ---- */
+
+struct reservation {
+	const char *const *keys, *const *ids;
+	size_t n;
+	char **ret;
+};
+
+static int reserve_all(struct store_sqlite *s, void *context)
+{
+	const struct reservation *all = context;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < all->n; i++) {
+		r = reserve(s, all->keys[i], all->ids[i]);
+		if (r == 0)
+			r = find_reserved(s, all->keys[i], &all->ret[i]);
+	}
+	return r;
+}
+
+int store_sqlite_reserve(struct store *store, const char *const *keys,
+			 const char *const *ids, size_t n, char **ret)
+{
+	char *found[STORE_RESERVE_MAX] = { 0 };
+	struct reservation all = { keys, ids, n, found };
+	int r;
+
+	assert(n <= STORE_RESERVE_MAX);
+	r = store_sqlite_change(store_sqlite_of(store), reserve_all, &all);
+	for (size_t i = 0; i < n; i++) {
+		if (r == 0)
+			ret[i] = found[i];
+		else
+			free(found[i]);
+	}
+	return r;
 }

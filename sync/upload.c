@@ -34,6 +34,7 @@ struct upload {
 	char *rel;
 	char *key, *project; /* of the truth record */
 	char *known_id;      /* remote id by the truth record, or NULL */
+	char *ids;           /* of what is made, kept with the lease; or NULL */
 	struct stat st;      /* of the source as it was opened */
 	int fd;
 	struct provider_object object; /* what is at the remote in the end */
@@ -56,6 +57,7 @@ static void upload_free(struct upload *upload)
 	free(upload->project);
 	free(upload->known_id);
 	mail_free(upload->mail);
+	free(upload->ids);
 	free(upload);
 }
 DEFINE_CLEANUP(struct upload *, upload_free);
@@ -205,6 +207,7 @@ static int send(struct upload *upload, const char *previous)
 		.twin_id = remote ? remote->id : NULL,
 		.twin_revision = remote ? remote->revision : NULL,
 		.is_settled_later = !previous && engine->provider->ops->settle,
+		.ids = upload->ids,
 	};
 	struct provider_object stored = { 0 };
 	int r = engine->provider->ops->store(engine->provider, &put,
@@ -619,6 +622,9 @@ int upload_start(struct engine *engine, const struct assessment *assessment,
 	upload->project = strdup(record->project);
 	upload->key = strdup(record->key);
 	if (remote && remote->id && !(upload->known_id = strdup(remote->id)))
+		return -ENOMEM;
+	upload->order.ids = NULL;
+	if (order->ids && !(upload->ids = strdup(order->ids)))
 		return -ENOMEM;
 	if (!upload->rel || !upload->project || !upload->key)
 		return -ENOMEM;

@@ -10,4 +10,5 @@ struct upload_order {
 	bool is_forced; /* by a person, who may have changed what is there: it is looked at anew */
 	int priority;
 	uint64_t job; /* sync/plan.h */
+	const char *ids; /* as in struct provider_put; borrowed for the call */
 };

@@ -83,7 +83,7 @@ void uploaded_handle(struct engine *engine, struct mail *mail)
 		return;
 	plan_set_phase(&engine->plans, plan, PLAN_IDLE);
 	plan->is_forced = false;
-	act_release(engine, plan);
+	lease_release(engine, plan);
 	if (plan->is_held && mail->result == -ECANCELED) {
 		plan->is_held = false;
 		progress_clear(engine, mail->root, mail->rel);

@@ -149,7 +149,7 @@ static int store_story(struct store *store)
 	char project[] = "P", key[] = "{root}/a", site[] = "nas";
 	struct truth_remote remote = { site, site, NULL };
 	_cleanup_(truth_done) struct truth got = { 0 };
-	_cleanup_(freep) char *token = NULL, *id = NULL;
+	_cleanup_(freep) char *token = NULL, *id = NULL, *ids = NULL;
 	int r;
 
 	truth.project = project;
@@ -164,7 +164,7 @@ static int store_story(struct store *store)
 	if (r == 0)
 		r = ops->load_truth(store, project, key, &got);
 	if (r == 0)
-		r = ops->lease(store, "k");
+		r = ops->lease(store, "k", "ids", &ids);
 	return r;
 }
 

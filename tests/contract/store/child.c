@@ -47,7 +47,8 @@ static int insert(struct store *store, const char *project, const char *json)
 /* Takes the lease and holds it until told to go. */
 static int lease(struct store *store, const char *key)
 {
-	int r = store->ops->lease(store, key);
+	_cleanup_(freep) char *ids = NULL;
+	int r = store->ops->lease(store, key, "of the child", &ids);
 
 	if (r == 0)
 		wait_for_go();

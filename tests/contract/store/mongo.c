@@ -10,6 +10,7 @@
 
 #include <mongoc/mongoc.h>
 
+#include "sync/base/clock.h"
 #include "tests/contract/store/stage.h"
 #include "tests/contract/store/stories.h"
 
@@ -25,8 +26,97 @@ static void test_unreachable(void **state)
 	assert_null(strstr(error.text, "secret"));
 }
 
+/* ---- leases of other hosts ---- */
+
+#define ELSEWHERE "0000-boot/1/2/3"
+
+/* Another host, by its own hand: its lease, and a beat. */
+static void write_elsewhere(const char *collection, bson_t *filter, bson_t *update)
+{
+	mongoc_client_t *client = mongoc_client_new(stage.uri);
+	mongoc_collection_t *found =
+		mongoc_client_get_collection(client, "avalon_sitefs", collection);
+	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bson_error_t error = { 0 };
+
+	assert_true(
+		mongoc_collection_update_one(found, filter, update, opts, NULL, &error));
+	bson_destroy(opts);
+	bson_destroy(filter);
+	bson_destroy(update);
+	mongoc_collection_destroy(found);
+	mongoc_client_destroy(client);
+}
+
+static void lease_elsewhere(const char *key)
+{
+	write_elsewhere("lease", BCON_NEW("_id", BCON_UTF8(key)),
+			BCON_NEW("$set", "{", "owner", BCON_UTF8(ELSEWHERE), "epoch",
+				 BCON_INT64(1), "ids", BCON_UTF8("x y"), "}"));
+}
+
+/* With a clock that says what it likes: it is read by nobody. */
+static void beat_elsewhere(int64_t clock_ms)
+{
+	write_elsewhere("owner", BCON_NEW("_id", BCON_UTF8(ELSEWHERE)),
+			BCON_NEW("$inc", "{", "beat", BCON_INT64(1), "}", "$set", "{",
+				 "at", BCON_DATE_TIME(clock_ms), "}"));
+}
+
+static int lease_here(const char *key)
+{
+	_cleanup_(freep) char *ids = NULL;
+	int r = stage.store->ops->lease(stage.store, key, "ours", &ids);
+
+	if (r == 0)
+		assert_string_equal(ids, "x y");
+	return r;
+}
+
+/* A holder on another host lives while its beat changes within our own takeover_ms, whatever any clock says. */
+static void test_lease_of_another_host(void **state)
+{
+	static const int64_t clocks[] = { 0, 4102444800000, -1000, 1700000000000 };
+	const char *key = stage_project();
+	int64_t takeover_ms = stage.store->takeover_ms;
+
+	lease_elsewhere(key);
+	beat_elsewhere(clocks[0]);
+	assert_int_equal(lease_here(key), STORE_CONFLICT);
+	for (size_t i = 0; i < ARRAY_SIZE(clocks); i++) {
+		clock_advance(takeover_ms - 10000);
+		beat_elsewhere(clocks[i]);
+		assert_int_equal(lease_here(key), STORE_CONFLICT);
+	}
+	clock_advance(takeover_ms - 10000);
+	assert_int_equal(lease_here(key), STORE_CONFLICT);
+	clock_advance(10000);
+	assert_int_equal(lease_here(key), 0);
+	/* It was only asleep: its lease is another's now, which it hears when it gives it back; it takes none over. */
+	lease_elsewhere(key);
+	beat_elsewhere(0);
+	assert_int_equal(stage.store->ops->release(stage.store, key), STORE_GONE);
+	assert_int_equal(lease_here(key), STORE_CONFLICT);
+}
+
+/* One that never followed the store has no beat at all. */
+static void test_lease_of_a_host_that_died_young(void **state)
+{
+	const char *key = stage_project();
+
+	write_elsewhere("lease", BCON_NEW("_id", BCON_UTF8(key)),
+			BCON_NEW("$set", "{", "owner", BCON_UTF8("9999-boot/1/2/3"),
+				 "epoch", BCON_INT64(1), "ids", BCON_UTF8("x y"), "}"));
+	assert_int_equal(lease_here(key), STORE_CONFLICT);
+	clock_advance(stage.store->takeover_ms);
+	assert_int_equal(lease_here(key), 0);
+	assert_int_equal(stage.store->ops->release(stage.store, key), 0);
+}
+
 const struct CMUnitTest mongo_stories[] = {
 	cmocka_unit_test(test_unreachable),
+	cmocka_unit_test(test_lease_of_another_host),
+	cmocka_unit_test(test_lease_of_a_host_that_died_young),
 };
 
 const size_t n_mongo_stories = ARRAY_SIZE(mongo_stories);

@@ -180,7 +180,7 @@ static void test_replaced_while_open(void **state)
 {
 	struct place *place = *state;
 	_cleanup_(store_freep) struct store *store = NULL;
-	_cleanup_(freep) char *first = NULL, *second = NULL, *token = NULL;
+	_cleanup_(freep) char *first = NULL, *second = NULL, *token = NULL, *ids = NULL;
 	char old[128];
 
 	assert_int_equal(store_open(place->uri, "avalon", false, &store, NULL), 0);
@@ -189,14 +189,14 @@ static void test_replaced_while_open(void **state)
 	snprintf(old, sizeof(old), "%s.old", place->path);
 	assert_int_equal(rename(place->path, old), 0);
 	/* Writing into what has lost its name would be lost. */
-	assert_int_equal(store->ops->lease(store, "k"), -ENOENT);
+	assert_int_equal(store->ops->lease(store, "k", NULL, &ids), -ENOENT);
 	assert_int_equal(access(place->path, F_OK), -1);
 	make_store(place);
 	assert_int_equal(store->ops->watch(store, &token, 0, NULL, NULL),
 			 STORE_TOKEN_LOST);
 	assert_int_equal(store->ops->identity(store, &second), 0);
 	assert_string_not_equal(first, second);
-	assert_int_equal(store->ops->lease(store, "k"), 0);
+	assert_int_equal(store->ops->lease(store, "k", NULL, &ids), 0);
 }
 
 static void copy_file(const char *from, const char *to)

@@ -490,23 +490,37 @@ static void test_feed_hears_other_processes(void **state)
 
 /* ---- leases ---- */
 
+/* Takes the lease with IDS; 0 where those that are kept are WANT_IDS. */
+static int lease(struct store *store, const char *key, const char *ids,
+		 const char *want_ids)
+{
+	_cleanup_(freep) char *kept = NULL;
+	int r = ops()->lease(store, key, ids, &kept);
+
+	if (r == 0 && want_ids)
+		assert_string_equal(kept, want_ids);
+	else
+		assert_null(kept);
+	return r;
+}
+
 static void test_lease_is_the_process_s(void **state)
 {
 	_cleanup_(store_freep) struct store *second = NULL;
 	const char *key = stage_project();
 	struct child child;
 
-	assert_int_equal(ops()->lease(stage.store, key), 0);
-	assert_int_equal(ops()->lease(stage.store, key), 0);
+	assert_int_equal(lease(stage.store, key, "a b", "a b"), 0);
+	assert_int_equal(lease(stage.store, key, "c d", "a b"), 0);
 	assert_int_equal(store_open(stage.uri, "avalon", true, &second, NULL), 0);
-	assert_int_equal(ops()->lease(second, key), 0);
+	assert_int_equal(lease(second, key, NULL, "a b"), 0);
 	child_start(&child, "lease", key, NULL);
 	assert_int_equal(child_end(&child), STORE_CONFLICT);
 	assert_int_equal(ops()->release(second, key), 0);
 	assert_int_equal(ops()->release(stage.store, key), STORE_GONE);
 	child_start(&child, "lease", key, NULL);
 	child_wait_ready(&child);
-	assert_int_equal(ops()->lease(stage.store, key), STORE_CONFLICT);
+	assert_int_equal(lease(stage.store, key, "e", NULL), STORE_CONFLICT);
 	assert_int_equal(ops()->release(stage.store, key), STORE_GONE);
 	assert_int_equal(child_end(&child), 0);
 }
@@ -518,13 +532,34 @@ static void test_lease_dies_with_its_process(void **state)
 
 	child_start(&child, "lease", key, NULL);
 	child_wait_ready(&child);
-	assert_int_equal(ops()->lease(stage.store, key), STORE_CONFLICT);
+	assert_int_equal(lease(stage.store, key, "a", NULL), STORE_CONFLICT);
 	child_kill(&child);
-	/* Dead, although nobody has buried it yet. */
-	assert_int_equal(ops()->lease(stage.store, key), 0);
+	/* Dead, although nobody has buried it yet. What it began with its ids is gone on with. */
+	assert_int_equal(lease(stage.store, key, "a", "of the child"), 0);
 	assert_int_equal(child_end(&child), -SIGKILL);
-	assert_int_equal(ops()->lease(stage.store, key), 0);
+	assert_int_equal(lease(stage.store, key, "b", "of the child"), 0);
 	assert_int_equal(ops()->release(stage.store, key), 0);
+	/* given back: nothing of it is left */
+	assert_int_equal(lease(stage.store, key, NULL, NULL), 0);
+	assert_int_equal(ops()->release(stage.store, key), 0);
+}
+
+static void test_first_reservation_counts(void **state)
+{
+	_cleanup_(freep) char *a = strf("folder:%s/a", stage_project());
+	_cleanup_(freep) char *b = strf("folder:%s/b", stage_project());
+	const char *first[] = { a }, *ids_1[] = { "1" };
+	const char *both[] = { b, a }, *ids_2[] = { "2", "3" };
+	char *got[2] = { 0 };
+
+	assert_int_equal(ops()->reserve(stage.store, first, ids_1, 1, got), 0);
+	assert_string_equal(got[0], "1");
+	free(got[0]);
+	assert_int_equal(ops()->reserve(stage.store, both, ids_2, 2, got), 0);
+	assert_string_equal(got[0], "2");
+	assert_string_equal(got[1], "1");
+	free(got[0]);
+	free(got[1]);
 }
 
 /* ---- a database that is held ---- */
@@ -594,6 +629,7 @@ const struct CMUnitTest store_stories[] = {
 	cmocka_unit_test(test_feed_hears_other_processes),
 	cmocka_unit_test(test_lease_is_the_process_s),
 	cmocka_unit_test(test_lease_dies_with_its_process),
+	cmocka_unit_test(test_first_reservation_counts),
 	cmocka_unit_test(test_held_is_busy),
 	cmocka_unit_test(test_facts),
 	cmocka_unit_test(test_identity),
