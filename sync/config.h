@@ -43,6 +43,7 @@ struct config_timing {
 	int64_t progress_ms; /* progress of transfers is written this often: 5 s; 0: never */
 	int64_t compare_ms; /* the remote as a whole is compared with the records: 24 h */
 	int64_t probe_ms;   /* a faulty site or root is probed this often: 10 s */
+	int64_t takeover_ms; /* another host is silent this long until its leases are taken: 60 s */
 };
 
 struct config {

@@ -158,6 +158,11 @@ static const struct config_setting settings[] = {
 	  FIELD(timing.probe_ms),
 	  { CONFIG_DURATION, 1, DAY },
 	  "a faulty site or a lost root is looked at this often" },
+	{ "timing.takeover",
+	  "60s",
+	  FIELD(timing.takeover_ms),
+	  { CONFIG_DURATION, 1000, DAY },
+	  "another machine is silent this long until its uploads are taken over" },
 };
 
 struct loader {

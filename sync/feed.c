@@ -71,6 +71,7 @@ int feed_open(struct engine *engine)
 		return r;
 	}
 	engine->store->poll_ms = engine->config->loop_delay_ms;
+	engine->store->takeover_ms = engine->config->timing.takeover_ms;
 	set_wakeable(engine, engine->store);
 	set_reachable(engine, 0, "");
 	return 0;

@@ -2,7 +2,7 @@
  * The MongoDB store: leases, held by processes of many hosts. Nobody's clock is compared with anybody's:
  *
  *   holder     lease {_id: key, owner: "BOOT/SPACE/PID/START", epoch, ids}; owner {_id: owner, beat}: beat grows
- *              by one each BEAT_MS while the process follows the store
+ *              by one six times in takeover_ms while the process follows the store
  *   another    same boot and pids: looks whether the process lives; else reads the beat, and where it was the
  *              same for takeover_ms of its own monotonic clock, takes over: owner and epoch must still be the old
  *              ones. The ids stay, so that both make the same object where the first one was only asleep
@@ -16,7 +16,7 @@
 #include "sync/bson_id.h"
 #include "sync/store_mongo.h"
 
-#define BEAT_MS 10000
+#define BEATS 6 /* in takeover_ms, so that some may be late */
 #define TAKE_TRIES 8
 
 /* What was last seen of a holder on another host. */
@@ -50,7 +50,7 @@ void store_mongo_beat(struct store_mongo *s)
 
 	if (now < s->next_beat_ms || know_self(s) < 0)
 		return;
-	s->next_beat_ms = now + BEAT_MS;
+	s->next_beat_ms = now + s->store.takeover_ms / BEATS;
 	filter = BCON_NEW("_id", BCON_UTF8(s->self_name));
 	update = BCON_NEW("$inc", "{", "beat", BCON_INT64(1), "}", "$currentDate", "{",
 			  "at", BCON_BOOL(true), "}");

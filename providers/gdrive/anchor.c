@@ -193,7 +193,12 @@ static int make_level(const struct errand *errand, const char *name, struct plac
 {
 	_cleanup_(wire_file_done) struct wire_file file = { 0 };
 	bool is_new;
-	int r = make_folder(errand, place->id ? place->id : "root", name, &file, &is_new);
+	/* it has no ids: nothing of a root is reserved */
+	int r = make_folder(
+		errand,
+		&(struct make_place){ .parent = place->id ? place->id : "root",
+				      .name = name },
+		&file, &is_new);
 
 	return r == 0 ? take_place(&file, place) : r;
 }

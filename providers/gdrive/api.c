@@ -273,7 +273,8 @@ static void keep_ids(struct drive *drive, struct wire_ids *ids)
 	*ids = old;
 }
 
-static int generate_ids(const struct errand *errand, char **ret)
+/* Fills the stock. */
+static int generate_ids(const struct errand *errand)
 {
 	_cleanup_(api_answer_done) struct api_answer answer = { 0 };
 	_cleanup_(wire_ids_done) struct wire_ids ids = { 0 };
@@ -294,10 +295,34 @@ static int generate_ids(const struct errand *errand, char **ret)
 				  "sense");
 	if (r != 0)
 		return r;
-	*ret = steal(ids.ids[ids.n - 1]);
-	ids.n--;
 	keep_ids(errand->drive, &ids);
 	return 0;
+}
+
+int api_take_ids(struct drive *drive, size_t n, char **ret)
+{
+	int r = -EAGAIN;
+
+	mutex_lock(&drive->lock);
+	if (drive->n_ids >= n) {
+		r = 0;
+		for (size_t i = 0; i < n; i++)
+			ret[i] = drive->ids[--drive->n_ids];
+	}
+	mutex_unlock(&drive->lock);
+	return r;
+}
+
+int api_restock(const struct errand *errand)
+{
+	struct claim *claim = NULL;
+	int r = claim_take(errand, "ids", &claim);
+
+	if (r != 0)
+		return r;
+	r = generate_ids(errand);
+	claim_drop(errand->drive, claim);
+	return r;
 }
 
 int api_new_id(const struct errand *errand, char **ret)
@@ -314,7 +339,12 @@ int api_new_id(const struct errand *errand, char **ret)
 		return r;
 	*ret = take_id(errand->drive);
 	if (!*ret)
-		r = generate_ids(errand, ret);
+		r = generate_ids(errand);
+	if (r == 0 && !*ret)
+		*ret = take_id(errand->drive);
+	/* others took all of them at once */
+	if (r == 0 && !*ret)
+		r = errand_say(errand, PROVIDER_BUSY, "cannot get ids for new files");
 	claim_drop(errand->drive, claim);
 	return r;
 }

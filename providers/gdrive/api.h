@@ -46,3 +46,6 @@ _must_check_ int api_get(const struct errand *errand, const char *target, int un
 
 /* A file id that nobody has, the caller's: what is made with it is not made twice. */
 _must_check_ int api_new_id(const struct errand *errand, char **ret);
+/* N of those in stock, the caller's, without asking: -EAGAIN where they are too few, and api_restock() is to be called. */
+int api_take_ids(struct drive *drive, size_t n, char **ret);
+_must_check_ int api_restock(const struct errand *errand);

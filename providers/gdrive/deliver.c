@@ -96,9 +96,12 @@ void deliver_discard(struct delivery *delivery)
 
 static int need_id(struct delivery *delivery)
 {
-	return delivery->id || delivery->replace_id
-		       ? 0
-		       : api_new_id(delivery->errand, &delivery->id);
+	if (delivery->id || delivery->replace_id)
+		return 0;
+	if (!delivery->has_used_id)
+		delivery->id = errand_id(delivery->errand, ERRAND_FILE);
+	delivery->has_used_id = true;
+	return delivery->id ? 0 : api_new_id(delivery->errand, &delivery->id);
 }
 
 static char *meta_of(const struct delivery *delivery)
@@ -154,6 +157,20 @@ static int settle(struct delivery *delivery, int r)
 	}
 	call->error = said;
 	return r;
+}
+
+/* The id is somebody's: of another host that had the same lease, or ours by an answer that was lost. */
+static int take_taken(struct delivery *delivery)
+{
+	int r = look_after(delivery);
+
+	delivery->was_taken = r == 0 && !delivery->file.is_trashed;
+	if (delivery->was_taken || (r != 0 && r != PROVIDER_GONE))
+		return r;
+	/* it was, and is no more */
+	free(steal(delivery->id));
+	return errand_say(delivery->errand, PROVIDER_BUSY,
+			  "cannot be stored: its id is used up; another one is taken");
 }
 
 /* ---- one request ---- */
@@ -229,10 +246,10 @@ static int deliver_small(struct delivery *delivery)
 		r = need_id(delivery);
 	if (r == 0)
 		r = post_parts(delivery, data, size, &answer);
+	if (answer.verdict == VERDICT_TAKEN)
+		return take_taken(delivery);
 	if (r != 0)
-		return answer.is_lost || answer.verdict == VERDICT_TAKEN
-			       ? settle(delivery, r)
-			       : r;
+		return answer.is_lost ? settle(delivery, r) : r;
 	r = wire_parse_file(buf_str(&answer.http.body), answer.http.body.len,
 			    &delivery->file);
 	return r == -EINVAL ? settle(delivery, PROVIDER_BUSY) : r;
@@ -456,6 +473,10 @@ static int deliver_large(struct delivery *delivery)
 			r = begin(delivery);
 		if (r == 0)
 			r = run_session(delivery, tail);
+		if (r != 0 && session->is_taken)
+			r = take_taken(delivery);
+		if (delivery->was_taken)
+			return hash_rest(delivery);
 		if (r != 0)
 			return r;
 		if (session->state == SESSION_DONE)

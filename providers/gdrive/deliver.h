@@ -15,10 +15,12 @@ struct delivery {
 	const char *parent;     /* folder of a new file */
 	const char *replace_id; /* or: the file that gets the content; NULL: a new one */
 	char *id;               /* of the new file, generated; NULL: not yet */
+	bool has_used_id; /* the one that was brought along: what came of it is known */
 	size_t lane;
 	struct feed feed;
 	struct session session; /* its uri NULL: none */
 	bool was_resumed;
+	bool was_taken; /* FILE is what another made with the same id: it may hold other bytes */
 	struct digest sent;
 	struct wire_file file; /* what Drive made of it */
 	/* Asked when all but the last bytes are there and the source was the same. 0: go on. */

@@ -33,6 +33,22 @@ int errand_say(const struct errand *errand, int outcome, const char *fmt, ...)
 			 errand->drive->site->name, errand->path, blank, rest);
 }
 
+char *errand_id(const struct errand *errand, size_t depth)
+{
+	const char *at = errand->ids, *last = at ? strrchr(at, ' ') : NULL;
+
+	if (!at)
+		return NULL;
+	if (depth == ERRAND_FILE)
+		return strdup(last ? last + 1 : at);
+	for (; depth > 0 && at; depth--) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	/* the last one is the file's */
+	return at && last && at <= last ? strndup(at, strcspn(at, " ")) : NULL;
+}
+
 /* FNV-1a of root and path. */
 static uint64_t hash_of(const struct errand *errand)
 {

@@ -57,6 +57,8 @@ struct errand {
 	struct drive *drive;
 	struct anchor *root;
 	const char *path; /* below the root; "" where it is about the site */
+	const char *
+		ids; /* brought along, of what is made at the path: as in struct provider_put; or NULL */
 	struct provider_call *call;
 };
 
@@ -64,6 +66,10 @@ struct errand {
  * was tried there. */
 int errand_say(const struct errand *errand, int outcome, const char *fmt, ...)
 	_printf_(3, 4);
+
+/* The id that was brought for the folder DEPTH below the root (0: the first), or ERRAND_FILE. NULL: none, or -ENOMEM. */
+#define ERRAND_FILE SIZE_MAX
+char *errand_id(const struct errand *errand, size_t depth);
 
 static inline bool errand_is_canceled(const struct errand *errand)
 {

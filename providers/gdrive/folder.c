@@ -141,6 +141,15 @@ static int look(const struct errand *errand, const struct level *level, char **r
 			  level->path);
 }
 
+static size_t depth_of(const char *path)
+{
+	size_t n = 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
 /* By one thread after another: the second finds what the first made. */
 static int make(const struct errand *errand, const struct level *level, char **ret)
 {
@@ -156,8 +165,11 @@ static int make(const struct errand *errand, const struct level *level, char **r
 	if (r == 0 && !*ret)
 		r = look(errand, level, ret);
 	if (r == PROVIDER_GONE)
-		r = make_folder(errand, level->parent, path_name(level->path), &file,
-				&is_new);
+		r = make_folder(errand,
+				&(struct make_place){ .parent = level->parent,
+						      .name = path_name(level->path),
+						      .depth = depth_of(level->path) },
+				&file, &is_new);
 	if (r == 0 && is_new)
 		census_begin(errand, file.id);
 	if (r == 0 && !*ret)

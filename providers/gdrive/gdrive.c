@@ -309,7 +309,23 @@ static int gdrive_store(struct provider *base, const struct provider_put *put,
 	struct errand errand = { .call = call };
 	int r = begin_object(base, &put->ref, call, &errand);
 
+	errand.ids = put->ids;
 	return r == 0 ? upload_store(&errand, put, ret) : r;
+}
+
+static int gdrive_take_ids(struct provider *base, size_t n, char **ret)
+{
+	return api_take_ids(from_base(base), n, ret);
+}
+
+static int gdrive_restock(struct provider *base, struct provider_call *call)
+{
+	struct drive *drive = from_base(base);
+	struct errand errand = {
+		.drive = drive, .root = &drive->roots[0], .path = "", .call = call
+	};
+
+	return errand_is_canceled(&errand) ? -ECANCELED : api_restock(&errand);
 }
 
 static int gdrive_trash(struct provider *base, const struct provider_ref *ref,
@@ -468,6 +484,8 @@ static const struct provider_ops gdrive_ops = {
 	.free = gdrive_free,
 	.identity = gdrive_identity,
 	.expect = gdrive_expect,
+	.take_ids = gdrive_take_ids,
+	.restock = gdrive_restock,
 	.trace = gdrive_trace,
 	.untrash = gdrive_untrash,
 	.changes = gdrive_changes,

@@ -34,7 +34,7 @@ int make_find_elder(const struct errand *errand, const struct wire_file *file,
 
 /* The answer may have been lost, and a repeat is told that the id is taken: both ask what became of the id. */
 static int post_folder(const struct errand *errand, const struct wire_meta *meta,
-		       struct wire_file *ret)
+		       struct wire_file *ret, bool *ret_is_new)
 {
 	_cleanup_(api_answer_done) struct api_answer answer = { 0 };
 	_cleanup_(freep) char *body = wire_format_meta(meta);
@@ -54,6 +54,7 @@ static int post_folder(const struct errand *errand, const struct wire_meta *meta
 	if (!body)
 		return -ENOMEM;
 	r = api_run(errand, &request, &answer);
+	*ret_is_new = r == 0;
 	if (r != 0 && (answer.is_lost || answer.verdict == VERDICT_TAKEN)) {
 		struct error said = errand->call->error;
 		int again = find_by_id(errand, meta->id, ret);
@@ -74,21 +75,71 @@ static int post_folder(const struct errand *errand, const struct wire_meta *meta
 	return r;
 }
 
-int make_folder(const struct errand *errand, const char *parent, const char *name,
-		struct wire_file *ret, bool *ret_is_new)
+/* What was made with the id that was brought along is where and what it should be? */
+static bool is_in_place(const struct wire_meta *meta, const struct wire_file *file)
+{
+	return wire_is_folder(file) && file->name && file->parent &&
+	       strcmp(file->name, meta->name) == 0 &&
+	       strcmp(file->parent, meta->parent) == 0;
+}
+
+/* A stranger, who brings no ids, made one of the same name before: its counts. Ours stays: another of our hosts may
+ * have put something into it already. */
+static int give_way(const struct errand *errand, struct wire_file *file, bool *is_new)
+{
+	_cleanup_(wire_file_done) struct wire_file elder = { .size = -1 };
+	int r = make_find_elder(errand, file, true, &elder);
+
+	if (r == PROVIDER_GONE)
+		return 0;
+	if (r != 0)
+		return r;
+	log_warning("there are two folders '%s' at Drive now: the elder one is used",
+		    file->name);
+	wire_file_done(file);
+	*file = elder;
+	elder = (struct wire_file){ .size = -1 };
+	*is_new = false;
+	return 0;
+}
+
+/* Made with the id that was brought along, by us or (*RET_IS_NEW false) by another who brought the same.
+ * PROVIDER_GONE: there is none, or it was of no use. */
+static int make_reserved(const struct errand *errand, const struct make_place *place,
+			 struct wire_meta *meta, struct wire_file *ret, bool *ret_is_new)
+{
+	_cleanup_(freep) char *id = errand_id(errand, place->depth);
+	struct error said = errand->call->error;
+	int r;
+
+	if (!id)
+		return PROVIDER_GONE;
+	meta->id = id;
+	r = post_folder(errand, meta, ret, ret_is_new);
+	meta->id = NULL;
+	if (r == 0 && is_in_place(meta, ret))
+		return *ret_is_new ? give_way(errand, ret, ret_is_new) : 0;
+	if (r < 0 || r == PROVIDER_BUSY || provider_is_site_fault(r))
+		return r;
+	/* it was made before, and somebody has moved it or thrown it away */
+	wire_file_done(ret);
+	*ret = (struct wire_file){ .size = -1 };
+	*ret_is_new = false;
+	errand->call->error = said;
+	return PROVIDER_GONE;
+}
+
+static int make_fresh(const struct errand *errand, struct wire_meta *meta,
+		      struct wire_file *ret, bool *ret_is_new)
 {
 	_cleanup_(wire_file_done) struct wire_file elder = { .size = -1 };
 	_cleanup_(freep) char *id = NULL;
-	struct wire_meta meta = { .name = name, .parent = parent, .mime = WIRE_FOLDER };
-	int r;
+	int r = api_new_id(errand, &id);
 
-	*ret = (struct wire_file){ .size = -1 };
-	*ret_is_new = false;
-	r = api_new_id(errand, &id);
 	if (r != 0)
 		return r;
-	meta.id = id;
-	r = post_folder(errand, &meta, ret);
+	meta->id = id;
+	r = post_folder(errand, meta, ret, ret_is_new);
 	if (r != 0 || !ret->parent || !ret->name)
 		return r;
 	r = make_find_elder(errand, ret, true, &elder);
@@ -97,13 +148,27 @@ int make_folder(const struct errand *errand, const char *parent, const char *nam
 		return 0;
 	if (r != 0)
 		return r;
-	log_debug("another made the folder '%s' at the same time: ours goes", name);
+	log_debug("another made the folder '%s' at the same time: ours goes", meta->name);
 	if (make_undo(errand, id) < 0)
 		return -ENOMEM;
 	wire_file_done(ret);
 	*ret = elder;
 	elder = (struct wire_file){ .size = -1 };
 	return 0;
+}
+
+int make_folder(const struct errand *errand, const struct make_place *place,
+		struct wire_file *ret, bool *ret_is_new)
+{
+	struct wire_meta meta = { .name = place->name,
+				  .parent = place->parent,
+				  .mime = WIRE_FOLDER };
+	int r;
+
+	*ret = (struct wire_file){ .size = -1 };
+	*ret_is_new = false;
+	r = make_reserved(errand, place, &meta, ret, ret_is_new);
+	return r == PROVIDER_GONE ? make_fresh(errand, &meta, ret, ret_is_new) : r;
 }
 
 /* A change of what is there. QUERY begins with '?', or is "". BODY is taken; NULL: -ENOMEM. */

@@ -4,10 +4,16 @@
 #include "providers/gdrive/errand.h"
 #include "providers/gdrive/wire.h"
 
-/* A folder NAME in the folder PARENT, or the one that another made at the same time. RET is the caller's to end,
- * whatever comes. */
-_must_check_ int make_folder(const struct errand *errand, const char *parent,
-			     const char *name, struct wire_file *ret, bool *ret_is_new);
+/* Where a folder is to be. */
+struct make_place {
+	const char *parent, *name; /* id; name */
+	size_t depth; /* below the root: which of the ids that were brought along is its own */
+};
+
+/* A folder there, or the one that another made at the same time. RET is the caller's to end, whatever comes;
+ * *RET_IS_NEW: nobody else can have put anything into it before. */
+_must_check_ int make_folder(const struct errand *errand, const struct make_place *place,
+			     struct wire_file *ret, bool *ret_is_new);
 /* Another one of that name in that folder came before FILE: it goes to RET. PROVIDER_GONE: FILE is the first. IS_FOLDER:
  * only folders count, else all but them. */
 _must_check_ int make_find_elder(const struct errand *errand,

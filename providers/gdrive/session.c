@@ -56,6 +56,7 @@ int session_open(const struct errand *errand, const struct session_start *start,
 	if (!target || !length)
 		return -ENOMEM;
 	r = api_run(errand, &request, &answer);
+	session->is_taken = answer.verdict == VERDICT_TAKEN;
 	if (r != 0)
 		return r;
 	if (!answer.http.location || !is_trusted(errand->drive, answer.http.location))
@@ -91,6 +92,7 @@ static int take_answer(const struct errand *errand, int r,
 		       const struct api_answer *answer, struct session *session)
 {
 	session->is_lost_answer = answer->is_lost;
+	session->is_taken = answer->verdict == VERDICT_TAKEN;
 	/* the guide: any 4xx but for rates ends a session */
 	if (r == PROVIDER_GONE || r == PROVIDER_UNAUTHORIZED ||
 	    (r == PROVIDER_REFUSED && answer->http.status >= 400 &&

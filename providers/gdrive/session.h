@@ -22,6 +22,7 @@ struct session {
 	uint64_t kept;
 	struct wire_file file; /* once done */
 	bool is_lost_answer;   /* the last request failed, and may have arrived: query */
+	bool is_taken;         /* the id that was brought is somebody's already */
 };
 void session_done(struct session *session);
 

@@ -243,6 +243,9 @@ static int finish(struct store *store)
 	int r = verify(store);
 
 	governor_sent(&store->errand->drive->governor, delivery->lane, store->put->size);
+	/* another host's, with what it brought: it is not ours to be taken back */
+	if (r == PROVIDER_TORN && delivery->was_taken)
+		return conflict(store);
 	if (r == PROVIDER_TORN)
 		return take_back(store, r);
 	if (r == 0)

@@ -143,7 +143,7 @@ class Daemon:
         self.log = site.dir / f'log.{len(site.daemons)}'
         self.is_killed = False
         with open(self.log, 'wb') as log:
-            self.process = subprocess.Popen([SITEFS, *map(str, args)], env=site.env, stdout=log, stderr=log,
+            self.process = subprocess.Popen([site.program, *map(str, args)], env=site.env, stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, cwd=site.dir)
         site.daemons.append(self)
 
@@ -185,6 +185,7 @@ class Site:
 
     def __init__(self, world, name, roots, host=None):
         self.world, self.name = world, name
+        self.program = SITEFS  # of its daemons
         self.dir = world.dir / (host or name)
         self.roots = {root: self.dir / (root or 'root') for root in roots}
         self.root = next(iter(self.roots.values()))

@@ -4,7 +4,12 @@ who asked for what; its answers to uploads are slow, so that both daemons have t
 """
 
 import collections
+import os
+import pathlib
+import signal
+import subprocess
 
+import harness
 import pytest
 from drive import drive  # noqa: F401
 from harness import IS_SANITISED, random_bytes, wait_until
@@ -23,6 +28,24 @@ def second_host(world, studio):
     return other
 
 
+def elsewhere(world, studio):
+    """The same on a machine of its own: with its own processes, so that nobody here can see whether it lives."""
+    if subprocess.run(['unshare', '--pid', '--mount-proc', '--fork', 'true'], check=False).returncode != 0:
+        pytest.skip('unshare(1) may not make a pid namespace')
+    other = second_host(world, studio)
+    script = world.dir / 'elsewhere'
+    script.write_text(f'#!/bin/sh\nexec unshare --pid --mount-proc --fork --kill-child {harness.SITEFS} "$@"\n')
+    script.chmod(0o755)
+    other.program = str(script)
+    return other
+
+
+def processes(daemon):
+    """The daemon itself, below unshare(1)."""
+    children = pathlib.Path(f'/proc/{daemon.process.pid}/task/{daemon.process.pid}/children').read_text()
+    return [int(pid) for pid in children.split()]
+
+
 def publish(studio, n):
     frames = [f'shots/sh{i % 7:03}/f.{i:04}.exr' for i in range(n)]
     contents = {rel: studio.write(rel, random_bytes(rel, 500)) for rel in frames}
@@ -39,9 +62,13 @@ def creates(drive):
     return collections.Counter(event['name'] for event in drive.requests(CREATE))
 
 
+def entries(world):
+    return [entry for doc in world.hand.docs() for file in doc.get('files', []) for entry in file['sites']
+            if entry['name'] == 'gdrive']
+
+
 def are_recorded(world, n):
-    found = [entry for doc in world.hand.docs() for file in doc.get('files', []) for entry in file['sites']
-             if entry['name'] == 'gdrive']
+    found = entries(world)
     return len(found) == n and all('created_dt' in entry for entry in found)
 
 
@@ -49,6 +76,10 @@ def assert_right(drive, contents):
     assert drive.files() == {rel: len(data) for rel, data in contents.items()}
     for rel, data in contents.items():
         assert drive.server.seed.find(f'Show/work/{rel}').content.read(0, len(data)) == data
+
+
+# How long another machine is silent until what it held is taken over.
+TAKEOVER = {'timing': {**harness.TIMING, 'takeover': '3s'}}
 
 
 @on_replica_set
@@ -75,4 +106,58 @@ def test_the_other_one_finishes(world, drive, studio):
     first.kill()
     wait_until(lambda: are_recorded(world, N), 'the other one finishes')
     assert second.is_running
+    assert_right(drive, contents)
+
+
+@on_replica_set
+@pytest.mark.parametrize('size', [500, 6 << 20], ids=['one request', 'a session'])
+def test_a_machine_that_slept(world, drive, studio, size):
+    """A laptop closes its lid while it sends; another machine takes over and finishes; then the lid opens: what the
+    late one brings is what is there. Its clock, and how long it slept, are nobody's business."""
+    world.configure(TAKEOVER)
+    sleeper = elsewhere(world, studio)
+    contents = {rel: studio.write(rel, random_bytes(rel, size)) for rel in ('new/folder/a.exr', 'new/folder/b.exr')}
+    studio.publish(*contents)
+    # The folder is made, and the answer is on its way, when the lid closes.
+    sending = drive.server.faults.add({'match': {'kind': 'files.create', 'name': 'folder'}, 'do': {'delay': 2}})
+    first = sleeper.sync()
+    wait_until(lambda: sending.hits, 'it makes the folder')
+    pids = processes(first)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    second = studio.sync()
+    wait_until(lambda: are_recorded(world, len(contents)), 'the other machine takes over')
+    before = entries(world)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: sleeper.status()['outbox'] == 0 and not any(sleeper.status()['queue']['upload'].values()),
+               'the late one has nothing left')
+    assert_right(drive, contents)
+    assert sorted(path for path, found in drive.server.seed.listing('Show/work').items() if found[0]['folder']) == \
+        ['new', 'new/folder']
+    assert entries(world) == before
+    # No twin was made, not even one that was taken back.
+    made = collections.Counter(event['name'] for event in drive.requests('files.create') if event['status'] == 200)
+    assert made == {'new': 1, 'folder': 1, 'a.exr': 1, 'b.exr': 1} and not drive.requests('files.delete')
+    assert 409 in [event['status'] for event in drive.requests('files.create')], 'the late one came to make it too'
+    assert first.is_running and second.is_running
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)  # which unshare(1) keeps to itself
+    first.process.wait(harness.DEADLINE)
+
+
+@on_replica_set
+def test_a_machine_that_died(world, drive, studio):
+    """With its power gone nobody gives its leases back."""
+    world.configure(TAKEOVER)
+    other = elsewhere(world, studio)
+    contents = publish(studio, 20)
+    slow(drive, 8)
+    first = other.sync()
+    wait_until(lambda: len(drive.requests(CREATE)) >= 4, 'it is at it')
+    for pid in processes(first):
+        os.kill(pid, signal.SIGKILL)
+    first.kill()
+    studio.sync()
+    wait_until(lambda: are_recorded(world, len(contents)), 'the other machine takes over')
     assert_right(drive, contents)

@@ -194,6 +194,7 @@ static void test_fields(void **state)
 	assert_int_equal(config->timing.retry_min_ms, 1000);
 	assert_int_equal(config->timing.retry_max_ms, 300000);
 	assert_int_equal(config->timing.probe_ms, 10000);
+	assert_int_equal(config->timing.takeover_ms, 60000);
 	assert_string_equal(config->runtime_dir, "/run/user/7/sitefs");
 	assert_null(config->store_uri);
 }
