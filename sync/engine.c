@@ -407,7 +407,9 @@ int engine_wait_ready(struct engine *engine,
 			cond_wait_until(&engine->changed, &engine->lock,
 					clock_mono_ms() + 200);
 		n = engine->n_read;
-		if (engine->is_ready)
+		if (engine->refusal.text[0])
+			r = error_set(error, -EXDEV, "%s", engine->refusal.text);
+		else if (engine->is_ready)
 			r = 0;
 		else if (engine->is_stopping)
 			r = -ECANCELED;

@@ -48,7 +48,8 @@ int engine_new(const struct engine_setup *setup, struct engine **ret,
 int engine_start(struct engine *engine, struct error *error);
 /* Waits until the index may be shown (at once where it was complete; else the first complete reading of the store).
  * PROGRESS (may be NULL) hears the number of documents read. -ECANCELED after engine_stop(); a negative
- * errno where the store cannot be read and there is no index yet. */
+ * errno where the store cannot be read and there is no index yet; -EXDEV: other hosts of this site have
+ * another root. */
 int engine_wait_ready(struct engine *engine,
 		      void (*progress)(void *context, int64_t documents), void *context,
 		      struct error *error);

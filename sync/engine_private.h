@@ -57,6 +57,7 @@ struct engine {
 			      the next look at it. Each further call would wait for it as long */
 	char *token;
 	bool needs_reading; /* a project is back: everything is read again */
+	bool is_kin;        /* the site's other hosts have the same roots */
 	bool is_swept;      /* the first look at everything is done */
 	int64_t next_sweep_ms;
 	int64_t next_progress_ms;
@@ -86,6 +87,8 @@ struct engine {
 	int64_t n_read GUARDED_BY(&lock); /* documents of the first reading */
 	int64_t n_jobs GUARDED_BY(&lock); /* submitted, their mail not handled yet */
 	char store_error[256] GUARDED_BY(&lock);
+	struct error
+		refusal GUARDED_BY(&lock); /* why this host may not act for the site */
 	int store_errno GUARDED_BY(&lock);
 	struct fault remote GUARDED_BY(&lock), local GUARDED_BY(&lock);
 	void (*listener)(void *context, int root, const char *rel,

@@ -479,6 +479,18 @@ void roots_set_lost(struct roots *roots, int root, const char *why)
 	mutex_unlock(&roots->lock);
 }
 
+char *roots_identity(struct roots *roots, int root)
+{
+	char *identity = NULL;
+
+	mutex_lock(&roots->lock);
+	if (roots->roots[root].identity &&
+	    strncmp(roots->roots[root].identity, BY_INODE, strlen(BY_INODE)) != 0)
+		identity = strdup(roots->roots[root].identity);
+	mutex_unlock(&roots->lock);
+	return identity;
+}
+
 bool roots_is_first_use(struct roots *roots, int root)
 {
 	bool is_first;

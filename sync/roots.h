@@ -50,6 +50,9 @@ bool roots_check(struct roots *roots);
 bool roots_are_lost(struct roots *roots, struct error *error);
 /* First use found none of the recorded files: lost until accepted, or until another folder is there. */
 void roots_set_lost(struct roots *roots, int root, const char *why);
+/* The identity that the site's root has here, allocated; NULL: none yet, none that another host could compare (a root that
+ * cannot be written), or no memory. */
+char *roots_identity(struct roots *roots, int root);
 bool roots_is_first_use(struct roots *roots, int root);
 /* First use was fine: the identity is written (one that is there already is taken). -ESTALE: not there. */
 int roots_accept(struct roots *roots, int root);

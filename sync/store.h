@@ -183,10 +183,14 @@ struct store_ops {
 	int (*lease)(struct store *store, const char *key, const char *ids,
 		     char **ret_ids);
 	int (*release)(struct store *store, const char *key);
-	/* Ids of what will be made at a remote, for all processes of all hosts: of those that were brought for a
-	 * key the first one counts, from now on. RET[i] is it, allocated; on failure none is. N is at most 64. */
+	/* What all processes of all hosts agree on, by key (ids of what will be made at a remote, the identity of a
+	 * site's root): of the texts that were brought for a key the first one counts, from now on until forget().
+	 * RET[i] is it, allocated; NULL where IDS[i] is NULL (only a look) and there is none. On failure none is. N is
+	 * at most 64. */
 	int (*reserve)(struct store *store, const char *const *keys,
 		       const char *const *ids, size_t n, char **ret);
+	/* STORE_GONE. */
+	int (*forget)(struct store *store, const char *key);
 	void (*free)(struct store *store);
 };
 

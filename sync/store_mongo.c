@@ -419,6 +419,7 @@ static const struct store_ops mongo_ops = {
 	.lease = store_mongo_lease,
 	.release = store_mongo_release,
 	.reserve = store_mongo_reserve,
+	.forget = store_mongo_forget,
 	.free = mongo_free,
 };
 

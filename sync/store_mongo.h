@@ -104,6 +104,7 @@ int store_mongo_lease(struct store *store, const char *key, const char *ids,
 int store_mongo_release(struct store *store, const char *key);
 int store_mongo_reserve(struct store *store, const char *const *keys,
 			const char *const *ids, size_t n, char **ret);
+int store_mongo_forget(struct store *store, const char *key);
 
 /* ---- shared ---- */
 

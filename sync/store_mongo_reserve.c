@@ -85,13 +85,14 @@ int store_mongo_reserve(struct store *store, const char *const *keys,
 	r = read_reserved(reserved, &reading);
 	if (r == 0 && reading.n_found < n) {
 		for (size_t i = 0; r == 0 && i < n; i++)
-			if (!found[i])
+			if (!found[i] && ids[i])
 				r = insert(s, reserved, keys[i], ids[i]);
 		if (r == 0)
 			r = read_reserved(reserved, &reading);
 	}
-	if (r == 0 && reading.n_found < n)
-		r = -EUCLEAN; /* somebody emptied it between */
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (!found[i] && ids[i])
+			r = -EUCLEAN; /* somebody emptied it between */
 	for (size_t i = 0; i < n; i++) {
 		if (r == 0)
 			ret[i] = found[i];
@@ -99,4 +100,25 @@ int store_mongo_reserve(struct store *store, const char *const *keys,
 			free(found[i]);
 	}
 	return r;
+}
+
+int store_mongo_forget(struct store *store, const char *key)
+{
+	struct store_mongo *s = store_mongo_of(store);
+	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *reserved =
+		store_mongo_own(s, "reserved");
+	_cleanup_(bson_destroyp) bson_t *filter = BCON_NEW("_id", BCON_UTF8(key));
+	bson_error_t error = { 0 };
+	bson_iter_t it;
+	bson_t reply;
+	bool is_done, was_there;
+
+	is_done = mongoc_collection_delete_one(reserved, filter, s->durable, &reply,
+					       &error);
+	was_there = is_done && bson_iter_init_find(&it, &reply, "deletedCount") &&
+		    bson_iter_as_int64(&it) == 1;
+	bson_destroy(&reply);
+	if (!is_done)
+		return store_mongo_errno(&error, "forget what was agreed on");
+	return was_there ? 0 : STORE_GONE;
 }

@@ -340,6 +340,7 @@ static const struct store_ops sqlite_ops = {
 	.lease = store_sqlite_lease,
 	.release = store_sqlite_release,
 	.reserve = store_sqlite_reserve,
+	.forget = store_sqlite_forget,
 	.free = sqlite_free,
 };
 

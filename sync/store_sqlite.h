@@ -69,6 +69,7 @@ int store_sqlite_lease(struct store *store, const char *key, const char *ids,
 int store_sqlite_release(struct store *store, const char *key);
 int store_sqlite_reserve(struct store *store, const char *const *keys,
 			 const char *const *ids, size_t n, char **ret);
+int store_sqlite_forget(struct store *store, const char *key);
 
 /* ---- shared ---- */
 

@@ -144,7 +144,8 @@ static int reserve_all(struct store_sqlite *s, void *context)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < all->n; i++) {
-		r = reserve(s, all->keys[i], all->ids[i]);
+		if (all->ids[i])
+			r = reserve(s, all->keys[i], all->ids[i]);
 		if (r == 0)
 			r = find_reserved(s, all->keys[i], &all->ret[i]);
 	}
@@ -167,4 +168,21 @@ int store_sqlite_reserve(struct store *store, const char *const *keys,
 			free(found[i]);
 	}
 	return r;
+}
+
+static int forget(struct store_sqlite *s, void *context)
+{
+	const char *key = context;
+	int r = db_run(s->db, "DELETE FROM reserved WHERE key = ?", "s", key);
+
+	if (r < 0)
+		return r;
+	return db_changes(s->db) > 0 ? 0 : STORE_GONE;
+}
+
+int store_sqlite_forget(struct store *store, const char *key)
+{
+	_cleanup_(freep) char *copy = strdup(key);
+
+	return copy ? store_sqlite_change(store_sqlite_of(store), forget, copy) : -ENOMEM;
 }

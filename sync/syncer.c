@@ -14,6 +14,7 @@
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
 #include "sync/engine_private.h"
+#include "sync/kinship.h"
 #include "sync/progress.h"
 
 #define PUMP_EVERY 256
@@ -300,6 +301,39 @@ static void look_at_held(struct engine *engine)
 			  error_text(NULL, r));
 }
 
+/* Only hosts that record are compared. A stranger's roots count as lost. */
+static void check_kinship(struct engine *engine)
+{
+	bool is_kin = true;
+
+	for (size_t i = 0; i < roots_count(engine->roots); i++) {
+		_cleanup_(freep) char *identity = roots_identity(engine->roots, (int)i);
+		struct kinship kinship = { .site = engine->config->active_site,
+					   .root = roots_name(engine->roots, (int)i),
+					   .path = roots_path(engine->roots, (int)i),
+					   .identity = identity };
+		struct error why = { 0 };
+		int r;
+
+		if (!identity)
+			continue;
+		r = kinship_check(engine->store, &kinship, engine->setup.can_adopt, false,
+				  &why);
+		if (r == -EXDEV) {
+			roots_set_lost(engine->roots, (int)i, why.text);
+			mutex_lock(&engine->lock);
+			engine->refusal = why;
+			cond_broadcast(&engine->changed);
+			mutex_unlock(&engine->lock);
+		} else if (r < 0) {
+			engine->store_trouble = r;
+			is_kin = false;
+			break;
+		}
+	}
+	engine->is_kin = is_kin;
+}
+
 /* ---- the loop ---- */
 
 static void first_reading(struct engine *engine)
@@ -319,6 +353,9 @@ static void first_reading(struct engine *engine)
 	/* before anybody reads: in a root that is not judged yet nothing can be staged */
 	if (!engine->is_swept)
 		judge_roots(engine);
+	if (engine->store && !engine->store_trouble && !engine->is_kin &&
+	    !engine->setup.is_read_only && !engine->setup.is_cache_only)
+		check_kinship(engine);
 	mutex_lock(&engine->lock);
 	engine->is_ready = true;
 	cond_broadcast(&engine->changed);

@@ -9,6 +9,6 @@ struct upload_order {
 	bool must_match_truth; /* ... only where it still is what the truth record says */
 	bool is_forced; /* by a person, who may have changed what is there: it is looked at anew */
 	int priority;
-	uint64_t job; /* sync/plan.h */
+	uint64_t job;    /* sync/plan.h */
 	const char *ids; /* as in struct provider_put; borrowed for the call */
 };

@@ -3,8 +3,30 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "sync/kinship.h"
 #include "sync/roots.h"
 #include "tools/doctor.h"
+
+/* The site's other hosts have the same root? */
+static void compare(struct doctor *doctor, const struct config_root *root,
+		    const char *identity)
+{
+	struct kinship kinship = { .site = doctor->config->active_site,
+				   .root = root->name,
+				   .path = root->path,
+				   .identity = identity };
+	struct error error = { 0 };
+	int r = doctor->store
+			? kinship_check(doctor->store, &kinship, false, true, &error)
+			: 0;
+
+	if (r == -EXDEV)
+		doctor_fault(doctor, EXIT_USAGE, "%s", error.text);
+	else
+		doctor_good(doctor, "root '%s' at %s: identity %s",
+			    root->name[0] ? root->name : "(unnamed)", root->path,
+			    identity);
+}
 
 static void look_at(struct doctor *doctor, const struct config_root *root)
 {
@@ -31,8 +53,7 @@ static void look_at(struct doctor *doctor, const struct config_root *root)
 			"mount",
 			name, root->path);
 	else
-		doctor_good(doctor, "root '%s' at %s: identity %s", name, root->path,
-			    identity);
+		compare(doctor, root, identity);
 }
 
 static void run(struct doctor *doctor)

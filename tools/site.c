@@ -276,9 +276,9 @@ static int start_all(struct site *site)
 	if (code)
 		return code;
 	r = engine_wait_ready(site->engine, show_reading, site, &error);
-	return r < 0 ? fail(site, r == -ECANCELED ? EXIT_INTERRUPTED : EXIT_NO_STORE,
-			    &error, r)
-		     : 0;
+	if (r == -EXDEV || r == -ECANCELED)
+		return fail(site, exit_of(r), &error, r);
+	return r < 0 ? fail(site, EXIT_NO_STORE, &error, r) : 0;
 }
 
 int site_start(const struct site_setup *setup, struct site **ret)

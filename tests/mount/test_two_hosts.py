@@ -6,6 +6,7 @@ who asked for what; its answers to uploads are slow, so that both daemons have t
 import collections
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -161,3 +162,31 @@ def test_a_machine_that_died(world, drive, studio):
     studio.sync()
     wait_until(lambda: are_recorded(world, len(contents)), 'the other machine takes over')
     assert_right(drive, contents)
+
+
+# A host under the site's name whose root is another one
+
+@on_replica_set
+def test_another_root_under_the_same_name_is_refused(world, studio):
+    world.publish('shot/a.exr')
+    common = (world.presets / 'local_drive.json').read_text()
+    stranger = world.site('studio', host='studio2')  # a folder of its own, and presets that name it
+    own = shutil.copytree(world.presets, world.dir / 'own')
+    stranger.env['SITEFS_CONFIG'] = str(own)
+    (world.presets / 'local_drive.json').write_text(common)
+    stranger.write('shot/a.exr', b'of another project')
+    for args in (('sync', '--once'), ('mount', '-f', stranger.mnt)):
+        result = stranger.run(*args)
+        assert result.code == 2, result
+        assert str(stranger.root) in result.err and str(studio.root) in result.err
+    doctor = stranger.run('doctor', '--json')
+    assert doctor.code == 2 and 'is another one than on host' in doctor.out
+    # Who records nothing is not compared.
+    stranger.mount('ro')
+    stranger.umount()
+    stranger.mount('cache')
+    stranger.umount()
+    studio.sync_once()
+    # A person's word makes it the site's; then the others are asked.
+    stranger.sitefs('sync', '--once', '--adopt')
+    assert studio.run('sync', '--once').code == 2

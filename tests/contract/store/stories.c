@@ -550,6 +550,7 @@ static void test_first_reservation_counts(void **state)
 	_cleanup_(freep) char *b = strf("folder:%s/b", stage_project());
 	const char *first[] = { a }, *ids_1[] = { "1" };
 	const char *both[] = { b, a }, *ids_2[] = { "2", "3" };
+	const char *none[] = { NULL, NULL };
 	char *got[2] = { 0 };
 
 	assert_int_equal(ops()->reserve(stage.store, first, ids_1, 1, got), 0);
@@ -560,6 +561,12 @@ static void test_first_reservation_counts(void **state)
 	assert_string_equal(got[1], "1");
 	free(got[0]);
 	free(got[1]);
+	assert_int_equal(ops()->forget(stage.store, a), 0);
+	assert_int_equal(ops()->forget(stage.store, a), STORE_GONE);
+	assert_int_equal(ops()->reserve(stage.store, both, none, 2, got), 0);
+	assert_string_equal(got[0], "2");
+	assert_null(got[1]);
+	free(got[0]);
 }
 
 /* ---- a database that is held ---- */
