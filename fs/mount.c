@@ -352,16 +352,19 @@ bool mount_is_passthrough(struct mount *mount, char *reason, size_t size)
 bool mount_could_passthrough(char *reason, size_t size)
 {
 	struct passthrough passthrough;
-	struct utsname kernel;
-	int major = 0, minor = 0;
+	struct utsname kernel = { 0 };
+	long major = 6, minor = 9;
+	char *end = kernel.release;
 
 	passthrough_init(&passthrough, true);
 	passthrough_tell(&passthrough, reason, size);
 	passthrough_done(&passthrough);
-	if (!reason[0] && uname(&kernel) == 0 &&
-	    sscanf(kernel.release, "%d.%d", &major, &minor) == 2 &&
-	    (major < 6 || (major == 6 && minor < 9)))
-		snprintf(reason, size, "Linux %d.%d has no passthrough, 6.9 has", major,
+	if (uname(&kernel) == 0) {
+		major = strtol(kernel.release, &end, 10);
+		minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+	}
+	if (!reason[0] && (major < 6 || (major == 6 && minor < 9)))
+		snprintf(reason, size, "Linux %ld.%ld has no passthrough, 6.9 has", major,
 			 minor);
 	return !reason[0];
 }

@@ -61,11 +61,11 @@ static double file_timeout(struct fs *fs, const struct stat *st)
 {
 	int64_t changed_s = st->st_mtim.tv_sec > st->st_ctim.tv_sec ? st->st_mtim.tv_sec
 								    : st->st_ctim.tv_sec;
-	double age_s = (double)(clock_wall_ms() / 1000 - changed_s);
+	int64_t age_s = clock_wall_ms() / 1000 - changed_s;
 
-	if (age_s < FS_YOUNG_S)
+	if ((double)age_s < FS_YOUNG_S)
 		return FS_SHORT_S;
-	if (age_s < FS_OLD_S || !passthrough_is_on(&fs->passthrough))
+	if ((double)age_s < FS_OLD_S || !passthrough_is_on(&fs->passthrough))
 		return FS_SETTLED_S;
 	return FS_OLD_S / 10;
 }

@@ -105,5 +105,6 @@ def test_the_layout_of_the_stock_server(world, drive, studio, rclone):  # noqa: 
         entry = drive.server.seed.find(f'Show/work/{rel}')
         assert world.entry(rel, 'gdrive')['id'] == entry.id == ids.get(rel, entry.id)
     open_at_home(world, FRAMES + ODD, contents)
-    assert world.entry(FRAMES[0], 'local_0')['id'] == os.path.basename(FRAMES[0])
+    entry = harness.wait_until(lambda: world.entry(FRAMES[0], 'local_0'), 'it is recorded at home')
+    assert entry['id'] == os.path.basename(FRAMES[0])
     same_tree(client, 'work', published(studio))
