@@ -168,6 +168,24 @@ def show_failure(name, suite, test):
     tail(log)
 
 
+# As Google, and our stand-in, makes them: tokens, upload sessions, keys.
+SECRETS = re.compile(rb'ya29\.[\w.-]{40,}|upload_id=[\w-]{40,}|ABg5[\w-]{60,}|BEGIN (?:RSA )?PRIVATE KEY')
+
+
+def find_secrets(name):
+    """Law 10: nothing secret is in what the suites of a configuration have printed, passed or failed. (What daemons
+    wrote is searched by the fixture that started them.)"""
+    started = time.monotonic()
+    logs = os.path.join(BUILD, name, 'meson-logs')
+    found = []
+    for path in [os.path.join(logs, each) for each in sorted(os.listdir(logs))]:
+        with open(path, 'rb') as file:
+            found += [f'{os.path.relpath(path, ROOT)}: a secret was printed' for _ in SECRETS.findall(file.read())]
+    say(name, 'secrets in the output', 'none' if not found else f'FAILED: {len(found)}', time.monotonic() - started)
+    print(''.join(f'    {line}\n' for line in sorted(set(found))), end='', flush=True)
+    return Sum(passed=not found, failed=bool(found))
+
+
 def prefix(name):
     """TSan of gcc 12 cannot place its shadow where the kernel randomises addresses by more than 28 bits."""
     if name != 'tsan' or not shutil.which('setarch'):
@@ -222,6 +240,7 @@ def run_configuration(name, is_installing):
         if 'gdrive' in suites and is_installing:
             total.add(get_drive_clients(name))
         total.add(run_suites(name, suites))
+        total.add(find_secrets(name))
         if name == 'clang':
             total.add(tidy(name))
     return total
