@@ -59,6 +59,7 @@ def bench_sitefs(folder, sources, sizes):
 
     world = harness.World(folder, pathlib.Path(tempfile.mkdtemp(prefix='bench-')))
     world.timer.cancel()
+    world.config['loop_delay'] = 60  # as a studio has it: stories ask each second what has changed
     try:
         with Server(seed=1) as server:
             studio = world.site('studio')
