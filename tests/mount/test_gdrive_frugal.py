@@ -3,7 +3,14 @@
 import collections
 
 import harness
+import pytest
 from drive import drive  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def as_studios_have_it(world):
+    """Other stories ask each second what has changed."""
+    world.configure(loop_delay=60)
 
 
 def asked(drive, since=0):  # noqa: F811
