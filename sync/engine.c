@@ -515,6 +515,7 @@ void engine_free(struct engine *engine)
 	news_done(&engine->news);
 	map_done(&engine->dirty, NULL);
 	map_done(&engine->folder_ids, free);
+	map_done(&engine->lingering, free);
 	map_done(&engine->missing, missing_free);
 	if (engine->state_fd >= 0)
 		close(engine->state_fd);

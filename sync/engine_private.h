@@ -74,7 +74,9 @@ struct engine {
 		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
 	struct map
 		folder_ids; /* "ROOT:REL" of folders -> id that the remote's folder has or gets */
-	bool is_restocking; /* ids are on their way */
+	bool is_restocking;   /* ids are on their way */
+	struct map lingering; /* keys of leases -> int64_t: when they are given back */
+	int64_t next_linger_ms;
 	struct map
 		own_pulls; /* "PROJECT/REPRE/FILE/SITE": entries that our outbox removed lately */
 
@@ -206,6 +208,10 @@ int64_t act_backoff_ms(const struct config *config, int n_faults);
 int lease_take(struct engine *engine, struct plan *plan, char **ret_ids) _must_check_;
 /* Gives it back, if it is held. */
 void lease_release(struct engine *engine, struct plan *plan);
+/* The same in a moment, when the site's other hosts have heard what is recorded now: one that has not would begin anew. */
+void lease_linger(struct engine *engine, struct plan *plan);
+/* Gives back those whose moment has come (IS_ALL: every one), and when to call this next; INT64_MAX: not needed. */
+int64_t lease_give_back(struct engine *engine, bool is_all);
 
 /* ---- upload.c, check.c: jobs ---- */
 int upload_start(struct engine *engine, const struct assessment *assessment,

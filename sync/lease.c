@@ -11,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sync/base/clock.h"
 #include "sync/base/path.h"
 #include "sync/engine_private.h"
 
 #define LEVELS_MAX STORE_RESERVE_MAX
+/* A record reaches the store within a second of its upload, and from there the other hosts within another. */
+#define LINGER_MS 3000
 
 /* What is made for one path: its folders from the top, and the file. */
 struct levels {
@@ -226,6 +229,7 @@ int lease_take(struct engine *engine, struct plan *plan, char **ret_ids)
 	lease_key(engine, plan, &key);
 	if (key.has_failed)
 		return -ENOMEM;
+	free(map_remove(&engine->lingering, buf_str(&key)));
 	r = make_ids(engine, plan, &ids);
 	if (r == -EAGAIN)
 		return r;
@@ -250,4 +254,68 @@ void lease_release(struct engine *engine, struct plan *plan)
 	if (r < 0)
 		engine->store_trouble = r;
 	plan->is_leased = false;
+}
+
+void lease_linger(struct engine *engine, struct plan *plan)
+{
+	_cleanup_(buf_done) struct buf key = { 0 };
+	_cleanup_(freep) int64_t *due = malloc(sizeof(*due));
+	void *old = NULL;
+
+	if (!plan->is_leased)
+		return;
+	lease_key(engine, plan, &key);
+	if (!due || map_put(&engine->lingering, buf_str(&key), due, &old) < 0) {
+		lease_release(engine, plan);
+		return;
+	}
+	free(old);
+	*due = clock_mono_ms() + LINGER_MS;
+	if (map_size(&engine->lingering) == 1)
+		engine->next_linger_ms = *due;
+	due = NULL;
+	plan->is_leased = false;
+}
+
+/* One whose moment has come; allocated. NULL: none, and *ret_next_ms is when the next one's comes. */
+static char *find_due(const struct engine *engine, bool is_all, int64_t *ret_next_ms)
+{
+	int64_t now = clock_mono_ms();
+	const struct map_slot *slot;
+	size_t pos = 0;
+
+	*ret_next_ms = INT64_MAX;
+	while ((slot = map_next(&engine->lingering, &pos))) {
+		int64_t due = *(const int64_t *)slot->value;
+
+		if (is_all || due <= now)
+			return strndup(slot->key, slot->len);
+		if (due < *ret_next_ms)
+			*ret_next_ms = due;
+	}
+	return NULL;
+}
+
+int64_t lease_give_back(struct engine *engine, bool is_all)
+{
+	int r = 0;
+
+	if (!map_size(&engine->lingering))
+		return INT64_MAX;
+	if (!engine->store || engine->store_trouble < 0)
+		return clock_mono_ms() + LINGER_MS;
+	if (!is_all && clock_mono_ms() < engine->next_linger_ms)
+		return engine->next_linger_ms;
+	while (r >= 0) {
+		_cleanup_(freep) char *key =
+			find_due(engine, is_all, &engine->next_linger_ms);
+
+		if (!key)
+			break;
+		free(map_remove(&engine->lingering, key));
+		r = engine->store->ops->release(engine->store, key);
+	}
+	if (r < 0)
+		engine->store_trouble = r;
+	return map_size(&engine->lingering) ? engine->next_linger_ms : INT64_MAX;
 }

@@ -400,8 +400,11 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 	int64_t now = clock_mono_ms();
 	int64_t until = now + engine->config->timing.probe_ms;
 	int64_t settle_ms = upload_settle_due(engine);
+	int64_t linger_ms = lease_give_back(engine, false);
 	struct fault fault;
 
+	if (linger_ms < until)
+		until = linger_ms;
 	if (engine->is_swept && engine->next_sweep_ms < until)
 		until = engine->next_sweep_ms;
 	if (next_due_ms < until)
@@ -478,6 +481,7 @@ void *syncer_run(void *context)
 	probe_keep_meter(engine, true);
 	if (engine->store && outbox_replay(engine) < 0)
 		log_info("results wait in the outbox for the next start");
+	lease_give_back(engine, true);
 	store_free(engine->store);
 	engine->store = NULL;
 	return NULL;

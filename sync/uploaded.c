@@ -83,7 +83,10 @@ void uploaded_handle(struct engine *engine, struct mail *mail)
 		return;
 	plan_set_phase(&engine->plans, plan, PLAN_IDLE);
 	plan->is_forced = false;
-	lease_release(engine, plan);
+	if (mail->result == 0)
+		lease_linger(engine, plan);
+	else
+		lease_release(engine, plan);
 	if (plan->is_held && mail->result == -ECANCELED) {
 		plan->is_held = false;
 		progress_clear(engine, mail->root, mail->rel);

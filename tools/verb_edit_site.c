@@ -93,6 +93,7 @@ static int find_daemon(struct cli *cli, const struct config *config, struct file
 	const struct config_site *site = config_find_site(config, config->active_site);
 	struct cli asking = *cli;
 	char *root[2] = { NULL, NULL };
+	int code;
 
 	if (!site || !site->n_roots)
 		return cli_fail(cli, EXIT_USAGE, "site '%s' has no folder here",
@@ -100,7 +101,9 @@ static int find_daemon(struct cli *cli, const struct config *config, struct file
 	root[0] = site->roots[0].path;
 	asking.args = root;
 	asking.n_args = 1;
-	return client_open(&asking, NULL, &files->client);
+	code = client_open(&asking, NULL, &files->client);
+	files->client.cli = cli;
+	return code;
 }
 
 /* The paths from *AT on, as many as go into one request. 0 or -ENOMEM. */
