@@ -93,16 +93,18 @@ static int apply(struct engine *engine, const struct found *found,
 	struct truth truth = { .size = found->object.size,
 			       .mtime_ns = found->object.mtime_ns,
 			       .digest = found->object.digest };
-	bool was_trouble, is_believed;
+	bool was_trouble, is_believed, is_unsure;
 	int r = index_find_path(engine->index, found->root, found->rel, &path);
 
 	if (r != 0)
 		return r == INDEX_NONE ? 0 : r;
 	was_trouble = is_trouble(&path.object);
 	is_believed = !is_trouble(&found->object) || is_confirmed(engine, found, &path);
+	/* what cannot be told from outside clears nothing that a reading has shown */
+	is_unsure = was_trouble && found->object.state == OBJECT_UNKNOWN;
 	if (!is_believed)
 		doubt(engine, found);
-	else
+	else if (!is_unsure)
 		r = put(engine, found);
 	/* the object that the documents mean: nobody has told yet what its bytes are */
 	if (r == 0 && is_believed && found->is_learnt && path.truth.size < 0 &&

@@ -31,7 +31,7 @@ CONFIGURATIONS = {
     'gcc': ('gcc', [], (*ALL, 'gdrive', 'large'), 'gcc, warnings are errors, every suite'),
     'clang': ('clang-19', [], ('unit', 'fuzz'), 'clang with -Wthread-safety, and clang-tidy'),
     'asan': ('gcc', ['-Db_sanitize=address,undefined'], ALL[2:], 'every suite under ASan, LSan and UBSan'),
-    'tsan': ('gcc', ['-Db_sanitize=thread'], ALL[2:], 'every suite under TSan'),
+    'tsan': ('gcc', ['-Db_sanitize=thread'], ('unit', 'contract', 'mount'), 'what has threads, under TSan'),
 }
 
 
