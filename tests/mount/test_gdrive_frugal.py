@@ -70,3 +70,20 @@ def test_a_large_file_is_few_requests_up_and_down(world, drive, studio):  # noqa
     home.wait_state(rel, 'local')
     kinds = asked(drive, since)
     assert of_the_file(kinds) <= most, kinds
+
+
+def test_20000_files_are_compared_with_25_requests(world, drive, studio):  # noqa: F811
+    drive.server.seed.many('Show/work/big', files=20_000)
+    doc = harness.make_document('big/file.00000', {'gdrive': harness.recorded()})
+    doc['files'] = [{**doc['files'][0], '_id': {'$oid': f'{i:024x}'}, 'path': f'{{root[work]}}/big/file.{i:05}'}
+                    for i in range(20_000)]
+    home = world.site('local_0')
+    world.import_docs(doc)
+    daemon = home.sync()
+    harness.wait_until(lambda: len(drive.requests('files.list')) >= 21, 'it is compared in the background')
+    drive.server.journal.clear()
+    result = home.sitefs('verify', '--remote', '--json', home.root / 'big').json
+    assert (result['checked'], result['bad'], result['findings']) == (20_000, 0, [])
+    kinds = [event['kind'] for event in drive.requests('*') if not event['kind'].startswith('changes')]
+    assert len(kinds) <= 25, kinds
+    daemon.end()
