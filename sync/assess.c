@@ -2,6 +2,7 @@
 #include "sync/assess.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -299,6 +300,25 @@ void assessment_done(struct assessment *assessment)
 	stamp_done(&assessment->stamp);
 	free(assessment->decisions);
 	*assessment = (struct assessment){ 0 };
+}
+
+int assess_hash(struct roots *roots, const struct assessment *a, const bool *cancel,
+		struct digest *ret, uint64_t *ret_n)
+{
+	_cleanup_(closep) int fd = beneath_open(roots_fd(roots, a->root), a->rel,
+						O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = digest_fd(fd, 0, -1, cancel, ret, ret_n);
+	if (r < 0)
+		return r;
+	return fstat(fd, &st) == 0 && st.st_ino == a->st.st_ino &&
+			       timespec_ns(st.st_ctim) == timespec_ns(a->st.st_ctim)
+		       ? 0
+		       : -EAGAIN;
 }
 
 bool assessment_has_action(const struct assessment *assessment)

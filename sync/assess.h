@@ -44,6 +44,10 @@ struct assessment {
 int assess(const struct assess_setup *setup, int root, const char *rel, int64_t stood_ms,
 	   struct assessment *ret);
 void assessment_done(struct assessment *assessment);
+/* The digest of the disk file, if what was read is what was assessed: else -EAGAIN. The number of bytes read goes to ret_n
+ * (may be NULL). *cancel (may be NULL) turning true ends it: -ECANCELED. */
+int assess_hash(struct roots *roots, const struct assessment *a, const bool *cancel,
+		struct digest *ret, uint64_t *ret_n);
 /* Something is to be done or waited for. */
 bool assessment_has_action(const struct assessment *assessment);
 /* A number that changes when a record's entries or the disk file change. */

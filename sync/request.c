@@ -222,26 +222,6 @@ int engine_restore(struct engine *engine, int root, const char *rel,
 
 /* ---- scan ---- */
 
-static int hash_file(struct engine *engine, const struct assessment *a,
-		     struct digest *ret)
-{
-	_cleanup_(closep) int fd = beneath_open(roots_fd(engine->roots, a->root), a->rel,
-						O_RDONLY | O_NOFOLLOW, 0);
-	struct stat st;
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = digest_fd(fd, 0, -1, NULL, ret, NULL);
-	if (r < 0)
-		return r;
-	/* what was read must be what lies there */
-	return fstat(fd, &st) == 0 && st.st_ino == a->st.st_ino &&
-			       timespec_ns(st.st_ctim) == timespec_ns(a->st.st_ctim)
-		       ? 0
-		       : -EAGAIN;
-}
-
 static int record_scanned(struct engine *engine, const struct assessment *a)
 {
 	struct outbox_rows rows = { 0 };
@@ -286,7 +266,7 @@ static int scan_path(struct engine *engine, const struct assessment *a, const ch
 		*text = "differs from the truth record: not recorded";
 		if (a->st.st_size != truth->size)
 			return -EBADMSG;
-		r = hash_file(engine, a, &digest);
+		r = assess_hash(engine->roots, a, NULL, &digest, NULL);
 		if (r == 0 && !digest_equal(&digest, &truth->digest))
 			return -EBADMSG;
 		*text = NULL;

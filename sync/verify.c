@@ -48,24 +48,12 @@ static int tell(struct verify *verify, const struct verify_finding *finding)
 
 int verify_hash(struct verify *verify, const struct assessment *a, struct digest *ret)
 {
-	_cleanup_(closep) int fd =
-		beneath_open(roots_fd(verify->engine->roots, a->root), a->rel,
-			     O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	struct stat st;
 	uint64_t n = 0;
-	int r;
+	int r = assess_hash(verify->engine->roots, a, &verify->call.provider.cancel, ret,
+			    &n);
 
-	if (fd < 0)
-		return fd;
-	r = digest_fd(fd, 0, -1, &verify->call.provider.cancel, ret, &n);
 	verify->result.n_bytes += (int64_t)n;
-	if (r < 0)
-		return r;
-	/* what was read must be what lies there */
-	return fstat(fd, &st) == 0 && st.st_ino == a->st.st_ino &&
-			       timespec_ns(st.st_ctim) == timespec_ns(a->st.st_ctim)
-		       ? 0
-		       : -EAGAIN;
+	return r;
 }
 
 static bool is_ours(const struct index_path *path)
