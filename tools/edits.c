@@ -345,9 +345,9 @@ int edits_say(const struct edits_setup *setup, const struct edits_result *result
 	return EXIT_DONE;
 }
 
-int edits_check_site(struct cli *cli, const struct config *config, const char *site)
+static int check_site(struct cli *cli, const struct config *config, const char *site)
 {
-	if (!site || !site[0])
+	if (!site[0])
 		return cli_fail(cli, EXIT_USAGE, "the site has no name");
 	if (!config_find_site(config, site) && !cli->is_quiet)
 		fprintf(stderr,
@@ -355,4 +355,33 @@ int edits_check_site(struct cli *cli, const struct config *config, const char *s
 			"it\n",
 			cli->verb->name, site);
 	return 0;
+}
+
+int edits_begin(struct edits_setup *setup)
+{
+	int code = cli_load_config(setup->cli, setup->options->project, &setup->config);
+
+	if (!code && setup->sites[0])
+		code = check_site(setup->cli, setup->config, setup->sites[0]);
+	if (!code && !setup->sites[0])
+		setup->sites[0] = setup->config->active_site;
+	return code ? code
+		    : cli_open_store(setup->cli, setup->config, false, &setup->store);
+}
+
+void edits_setup_done(struct edits_setup *setup)
+{
+	store_free(setup->store);
+	config_free(setup->config);
+}
+
+int edits_apply(const struct edits_setup *setup)
+{
+	struct edits_result result;
+	int code = edits_run(setup, &result), r;
+
+	if (code && !result.n_changed)
+		return code;
+	r = edits_say(setup, &result, NULL);
+	return code ? code : r;
 }

@@ -58,10 +58,11 @@ enum edits_which {
 struct edits_setup {
 	struct cli *cli; /* its arguments are the PATHs */
 	const struct edits_options *options;
-	const struct config *config;
+	struct config *config; /* by edits_begin(), as the store */
 	struct store *store;
 	enum site_edit_op op;
-	const char *sites[2]; /* whose entries; the second one may be NULL */
+	const char *sites
+		[2]; /* whose entries; NULL: the active site's. The second one may be NULL */
 	int priority;
 	enum edits_which which; /* by the entries of the active site */
 	const char *done;       /* what is said of changed files: "reset" */
@@ -77,11 +78,15 @@ struct edits_result {
 	int64_t n_failed;  /* representations that could not be changed */
 };
 
+/* Opens what SETUP stands on, with cli, options and sites filled in; warns where no preset describes the site that was
+ * named. 0 or an exit code, said. End with edits_setup_done(), also then. */
+int edits_begin(struct edits_setup *setup) _must_check_;
+void edits_setup_done(struct edits_setup *setup);
 /* Selects and changes. 0 or an exit code, said: EXIT_NOT_OURS where no file is meant; EXIT_PARTLY and EXIT_FAILED where
  * representations could not be changed, RET is filled in then. */
 int edits_run(const struct edits_setup *setup, struct edits_result *ret) _must_check_;
 /* Tells the result: a line, or with --json an object with what EXTRA (taken, may be NULL) holds already. An exit code. */
 int edits_say(const struct edits_setup *setup, const struct edits_result *result,
 	      struct json *extra);
-/* Warns where no preset describes the site. 0 or EXIT_USAGE. */
-int edits_check_site(struct cli *cli, const struct config *config, const char *site);
+/* edits_run() and edits_say(), where nothing goes between. An exit code. */
+int edits_apply(const struct edits_setup *setup);

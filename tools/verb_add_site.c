@@ -72,29 +72,21 @@ static int add(struct edits_setup *setup)
 static int run(struct cli *cli, const void *context)
 {
 	const struct options *options = context;
-	_cleanup_(config_freep) struct config *config = NULL;
-	_cleanup_(store_freep) struct store *store = NULL;
-	const char *site = cli->args[0];
+	_cleanup_(edits_setup_done) struct edits_setup setup = {
+		.cli = cli,
+		.options = &options->edits,
+		.op = SITE_ADD,
+		.sites = { cli->args[0] },
+		.priority = PRIORITY_BEHIND,
+		.done = "asked for"
+	};
 	int code;
 
 	/* the rest are paths */
 	cli->args++;
 	cli->n_args--;
-	code = cli_load_config(cli, options->edits.project, &config);
-	if (!code)
-		code = edits_check_site(cli, config, site);
-	if (!code)
-		code = cli_open_store(cli, config, false, &store);
-	if (code)
-		return code;
-	return add(&(struct edits_setup){ .cli = cli,
-					  .options = &options->edits,
-					  .config = config,
-					  .store = store,
-					  .op = SITE_ADD,
-					  .sites = { site },
-					  .priority = PRIORITY_BEHIND,
-					  .done = "asked for" });
+	code = edits_begin(&setup);
+	return code ? code : add(&setup);
 }
 
 const struct verb verb_add_site = {

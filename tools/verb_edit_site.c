@@ -38,33 +38,15 @@ static const struct cli_option reset_table[] = {
 };
 
 /* SITE NULL: the active site. What is changed is in SETUP. */
-static int edit(struct cli *cli, const struct options *options, const char *site,
-		struct edits_setup setup)
+static int edit(struct cli *cli, const struct options *options, struct edits_setup of)
 {
-	_cleanup_(config_freep) struct config *config = NULL;
-	_cleanup_(store_freep) struct store *store = NULL;
-	struct edits_result result;
-	int code, r;
+	_cleanup_(edits_setup_done) struct edits_setup setup = of;
+	int code;
 
-	code = cli_load_config(cli, options->edits.project, &config);
-	if (!code && !site)
-		site = config->active_site;
-	if (!code)
-		code = edits_check_site(cli, config, site);
-	if (!code)
-		code = cli_open_store(cli, config, false, &store);
-	if (code)
-		return code;
 	setup.cli = cli;
 	setup.options = &options->edits;
-	setup.config = config;
-	setup.store = store;
-	setup.sites[0] = site;
-	code = edits_run(&setup, &result);
-	if (code && !result.n_changed)
-		return code;
-	r = edits_say(&setup, &result, NULL);
-	return code ? code : r;
+	code = edits_begin(&setup);
+	return code ? code : edits_apply(&setup);
 }
 
 static const char *take_first(struct cli *cli)
@@ -211,25 +193,16 @@ static int remove_site(struct cli *cli, const struct options *options,
 static int run_remove(struct cli *cli, const void *context)
 {
 	const struct options *options = context;
-	_cleanup_(config_freep) struct config *config = NULL;
-	_cleanup_(store_freep) struct store *store = NULL;
-	const char *site = take_first(cli);
-	int code = cli_load_config(cli, options->edits.project, &config);
+	_cleanup_(edits_setup_done) struct edits_setup setup = {
+		.cli = cli,
+		.options = &options->edits,
+		.op = SITE_REMOVE,
+		.sites = { take_first(cli) },
+		.done = "removed"
+	};
+	int code = edits_begin(&setup);
 
-	if (!code)
-		code = edits_check_site(cli, config, site);
-	if (!code)
-		code = cli_open_store(cli, config, false, &store);
-	if (code)
-		return code;
-	return remove_site(cli, options,
-			   &(struct edits_setup){ .cli = cli,
-						  .options = &options->edits,
-						  .config = config,
-						  .store = store,
-						  .op = SITE_REMOVE,
-						  .sites = { site },
-						  .done = "removed" });
+	return code ? code : remove_site(cli, options, &setup);
 }
 
 const struct verb verb_remove_site = {
@@ -260,8 +233,10 @@ static int run_reset(struct cli *cli, const void *context)
 	if (!options->site)
 		return cli_fail(cli, EXIT_USAGE,
 				"whose entries? --site S names the site");
-	return edit(cli, options, options->site,
-		    (struct edits_setup){ .op = SITE_RESET, .done = "reset" });
+	return edit(cli, options,
+		    (struct edits_setup){ .op = SITE_RESET,
+					  .sites = { options->site },
+					  .done = "reset" });
 }
 
 const struct verb verb_reset = {
@@ -287,7 +262,7 @@ static int run_priority(struct cli *cli, const void *context)
 		return cli_fail(cli, EXIT_USAGE,
 				"a priority is a number of 1 to %d, '%s' is none",
 				DOC_PRIORITY_MAX, text);
-	return edit(cli, context, NULL,
+	return edit(cli, context,
 		    (struct edits_setup){ .op = SITE_PRIORITY,
 					  .priority = (int)priority,
 					  .done = "given that priority" });

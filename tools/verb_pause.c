@@ -120,25 +120,20 @@ static void end_of_daemon(struct cli *cli, const struct options *options)
 
 static int edit(struct cli *cli, const struct options *options)
 {
-	struct edits_setup setup = { .cli = cli,
-				     .options = &options->edits,
-				     .op = is_pause(cli) ? SITE_PAUSE : SITE_UNPAUSE,
-				     .done = is_pause(cli) ? "paused" : "resumed" };
-	_cleanup_(config_freep) struct config *config = NULL;
-	_cleanup_(store_freep) struct store *store = NULL;
+	_cleanup_(edits_setup_done) struct edits_setup setup = {
+		.cli = cli,
+		.options = &options->edits,
+		.op = is_pause(cli) ? SITE_PAUSE : SITE_UNPAUSE,
+		.done = is_pause(cli) ? "paused" : "resumed",
+	};
 	struct edits_result result;
 	int code, r;
 
 	if (options->is_uploads != options->is_downloads)
 		setup.which = options->is_uploads ? EDITS_UPLOADS : EDITS_DOWNLOADS;
-	code = cli_load_config(cli, options->edits.project, &config);
-	if (!code)
-		code = cli_open_store(cli, config, false, &store);
+	code = edits_begin(&setup);
 	if (code)
 		return code;
-	setup.config = config;
-	setup.store = store;
-	setup.sites[0] = config->active_site;
 	code = edits_run(&setup, &result);
 	if (code && !result.n_changed)
 		return code;

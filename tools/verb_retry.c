@@ -66,30 +66,19 @@ static int ask(struct cli *cli, const struct options *options, const char *done)
 /* By query or project: the records themselves, on either side; the daemons of all machines see that. */
 static int retry_records(struct cli *cli, const struct edits_options *options)
 {
-	struct edits_setup setup = { .cli = cli,
-				     .options = options,
-				     .op = SITE_RETRY,
-				     .done = "scheduled again" };
-	_cleanup_(config_freep) struct config *config = NULL;
-	_cleanup_(store_freep) struct store *store = NULL;
-	struct edits_result result;
-	int code, r;
+	_cleanup_(edits_setup_done) struct edits_setup setup = {
+		.cli = cli,
+		.options = options,
+		.op = SITE_RETRY,
+		.done = "scheduled again"
+	};
+	int code = edits_begin(&setup);
 
-	code = cli_load_config(cli, options->project, &config);
-	if (!code)
-		code = cli_open_store(cli, config, false, &store);
 	if (code)
 		return code;
-	setup.config = config;
-	setup.store = store;
-	setup.sites[0] = config->active_site;
-	if (config->remote_site[0])
-		setup.sites[1] = config->remote_site;
-	code = edits_run(&setup, &result);
-	if (code && !result.n_changed)
-		return code;
-	r = edits_say(&setup, &result, NULL);
-	return code ? code : r;
+	if (setup.config->remote_site[0])
+		setup.sites[1] = setup.config->remote_site;
+	return edits_apply(&setup);
 }
 
 static int run_retry(struct cli *cli, const void *context)
