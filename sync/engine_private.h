@@ -74,9 +74,9 @@ struct engine {
 		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */
 	struct map
 		folder_ids; /* "ROOT:REL" of folders -> id that the remote's folder has or gets */
-	bool is_restocking;   /* ids are on their way */
-	struct map lingering; /* keys of leases -> int64_t: when they are given back */
-	int64_t next_linger_ms;
+	bool is_restocking;     /* ids are on their way */
+	struct map lingering;   /* keys of leases -> int64_t: when they are given back */
+	int64_t next_linger_ms; /* the first of them, INT64_MAX: none */
 	struct map
 		own_pulls; /* "PROJECT/REPRE/FILE/SITE": entries that our outbox removed lately */
 
@@ -210,8 +210,8 @@ int lease_take(struct engine *engine, struct plan *plan, char **ret_ids) _must_c
 void lease_release(struct engine *engine, struct plan *plan);
 /* The same in a moment, when the site's other hosts have heard what is recorded now: one that has not would begin anew. */
 void lease_linger(struct engine *engine, struct plan *plan);
-/* Gives back those whose moment has come (IS_ALL: every one), and when to call this next; INT64_MAX: not needed. */
-int64_t lease_give_back(struct engine *engine, bool is_all);
+/* Gives back those whose moment has come (IS_ALL: every one); next_linger_ms says when the next one's does. */
+void lease_give_back(struct engine *engine, bool is_all);
 
 /* ---- upload.c, check.c: jobs ---- */
 int upload_start(struct engine *engine, const struct assessment *assessment,

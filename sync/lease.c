@@ -296,26 +296,28 @@ static char *find_due(const struct engine *engine, bool is_all, int64_t *ret_nex
 	return NULL;
 }
 
-int64_t lease_give_back(struct engine *engine, bool is_all)
+void lease_give_back(struct engine *engine, bool is_all)
 {
 	int r = 0;
 
-	if (!map_size(&engine->lingering))
-		return INT64_MAX;
-	if (!engine->store || engine->store_trouble < 0)
-		return clock_mono_ms() + LINGER_MS;
+	if (!map_size(&engine->lingering)) {
+		engine->next_linger_ms = INT64_MAX;
+		return;
+	}
 	if (!is_all && clock_mono_ms() < engine->next_linger_ms)
-		return engine->next_linger_ms;
+		return;
+	if (!engine->store || engine->store_trouble < 0)
+		r = -EHOSTUNREACH;
 	while (r >= 0) {
 		_cleanup_(freep) char *key =
 			find_due(engine, is_all, &engine->next_linger_ms);
 
 		if (!key)
-			break;
+			return;
 		free(map_remove(&engine->lingering, key));
 		r = engine->store->ops->release(engine->store, key);
+		if (r < 0)
+			engine->store_trouble = r;
 	}
-	if (r < 0)
-		engine->store_trouble = r;
-	return map_size(&engine->lingering) ? engine->next_linger_ms : INT64_MAX;
+	engine->next_linger_ms = clock_mono_ms() + LINGER_MS;
 }

@@ -400,11 +400,10 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 	int64_t now = clock_mono_ms();
 	int64_t until = now + engine->config->timing.probe_ms;
 	int64_t settle_ms = upload_settle_due(engine);
-	int64_t linger_ms = lease_give_back(engine, false);
 	struct fault fault;
 
-	if (linger_ms < until)
-		until = linger_ms;
+	if (engine->next_linger_ms < until)
+		until = engine->next_linger_ms;
 	if (engine->is_swept && engine->next_sweep_ms < until)
 		until = engine->next_sweep_ms;
 	if (next_due_ms < until)
@@ -458,6 +457,7 @@ static void round_of(struct engine *engine)
 	probe_due(engine);
 	news_due(engine);
 	probe_keep_meter(engine, false);
+	lease_give_back(engine, false);
 	next_due = plans_take_due(&engine->plans, clock_mono_ms(), decide_due, engine);
 	serve_store(engine, 0);
 	syncer_decide_dirty(engine);
