@@ -43,6 +43,14 @@ def run_commands(uri, database, *commands):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def pass_documents(uri, database, verb, collection, data=b''):
+    """A collection's documents as mongodump (verb dump: returned) and mongorestore (verb restore: DATA) have them."""
+    done = subprocess.run([COMMAND, uri, database, verb, collection], capture_output=True, check=False, input=data)
+    if done.returncode != 0:
+        raise CommandFailed(done.stderr.decode().strip())
+    return done.stdout
+
+
 def free_port():
     with socket.socket() as sock:
         sock.bind(('127.0.0.1', 0))
@@ -99,6 +107,13 @@ class Mongod:
 
     def run(self, database, *commands):
         return run_commands(self.plain_uri, database, *commands)
+
+    def dump(self, database, collection):
+        """The documents by _id, BSON as it is."""
+        return pass_documents(self.plain_uri, database, 'dump', collection)
+
+    def restore(self, database, collection, data):
+        pass_documents(self.plain_uri, database, 'restore', collection, data)
 
     def log(self):
         with open(os.path.join(self.folder, 'log'), encoding='utf-8', errors='replace') as file:

@@ -28,6 +28,8 @@ import subprocess
 import threading
 import time
 
+import bsonbytes
+
 SITEFS = os.environ.get('SITEFS_BIN', 'sitefs')
 STORETOOL = os.environ.get('SITEFS_STORETOOL', 'storetool')
 IS_STRICT = os.environ.get('SITEFS_REQUIRE', '') not in ('', '0')
@@ -390,6 +392,14 @@ class MongoHand(Hand):
         """Every document as the server has it, past sitefs: canonical extended JSON, in the order of its keys."""
         found = self.send({'find': project, 'sort': {'_id': 1}, 'batchSize': 100_000})
         return found['cursor']['firstBatch']
+
+    def dump(self, project=PROJECT):
+        """Every document as bytes, by _id."""
+        return bsonbytes.split(self.world.mongod.dump(self.world.database, project))
+
+    def restore(self, data, project=PROJECT):
+        """Documents of mongodump, as they are."""
+        self.world.mongod.restore(self.world.database, project, data)
 
     def send(self, command, database=None):
         reply, = self.world.mongod.run(database or self.world.database, command)

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from harness import DEADLINE, IS_SANITISED, REMOTE, read_file, tree, wait_until
+import bsonbytes
+from harness import DEADLINE, IS_SANITISED, REMOTE, make_document, read_file, recorded, tree, wait_until
 from test_fixture import FIXTURES, files_of
 
 N_FILES = 200 if IS_SANITISED else 1000
@@ -95,30 +96,68 @@ def test_standalone_sees_another_program_publish(world, studio, home):
 
 # ---- a studio's documents ----
 
-@on_replica_set
-@pytest.mark.skipif(not FIXTURES.is_dir(), reason=f'fixtures missing: no folder {FIXTURES}')
-@pytest.mark.parametrize('dump', ['maya_publish/avalon_tests.test_project.json', 'site_sync/test_db.test_project.bson'])
-def test_only_our_entries_differ(world, studio, dump):
-    """Restored, asked for, synced, read again past sitefs: every other byte is as it was, keys in their order."""
-    studio.sitefs('import', '--project', 'demo', FIXTURES / dump)
-    before = world.hand.docs()
-    for file in files_of(before):
-        rel = os.path.normpath(file['path'].replace('{root[work]}/', '').replace('{root}/', ''))
-        studio.write(rel)
-    studio.sitefs('add-site', REMOTE, '--project', 'demo', '--all')
-    studio.sync_once()
-    after = world.hand.docs()
-    assert before != after
-    assert without(before, REMOTE) == without(after, REMOTE)
-    assert any('created_dt' in entry for file in files_of(after) for entry in file['sites'] if entry['name'] == REMOTE)
+DUMPS = ['maya_publish/avalon_tests.test_project.json', 'site_sync/test_db.test_project.bson']
+
+
+def restore(world, dump):
+    """A dump of OpenPype's into the server, past sitefs. The documents, as bytes."""
+    data = (FIXTURES / dump).read_bytes()
+    if dump.endswith('.json'):
+        world.hand.send({'insert': 'demo', 'documents': json.loads(data)})
+    else:
+        world.hand.restore(data)
+        assert sorted(world.hand.dump()) == sorted(bsonbytes.split(data))
+    return world.hand.dump()
 
 
 def without(docs, *sites):
-    """Text of the documents without the entries of those sites."""
-    docs = json.loads(json.dumps(docs))
-    for file in files_of(docs):
-        file['sites'] = [entry for entry in file['sites'] if entry['name'] not in sites]
-    return json.dumps(docs)
+    return [bsonbytes.without_sites(doc, *sites) for doc in docs]
+
+
+@on_replica_set
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason=f'fixtures missing: no folder {FIXTURES}')
+@pytest.mark.parametrize('dump', DUMPS)
+def test_only_our_entries_differ(world, studio, home, dump):
+    """Restored, asked for at two sites, sent, fetched, dumped again: every other byte is as it was."""
+    before = restore(world, dump)
+    for file in files_of(world.hand.docs()):
+        rel = os.path.normpath(file['path'].replace('{root[work]}/', '').replace('{root}/', ''))
+        studio.write(rel)
+    studio.sitefs('add-site', REMOTE, '--project', 'demo', '--all')
+    studio.sitefs('add-site', 'local_0', '--project', 'demo', '--all')
+    studio.sync_once()
+    home.sync_once()
+    after = world.hand.dump()
+    assert before != after
+    assert without(before, REMOTE, 'local_0') == without(after, REMOTE, 'local_0')
+    assert without(before, REMOTE, 'local_0') == before, 'they were of other sites'
+    for site in (REMOTE, 'local_0'):
+        assert any('created_dt' in entry for file in files_of(world.hand.docs()) for entry in file['sites']
+                   if entry['name'] == site)
+
+
+@on_replica_set
+def test_what_the_comparison_sees(world, studio):
+    """Another hand's changes that a reader of values would pass over, and those of our entries, which it must."""
+    doc = json.loads(json.dumps(make_document('a.exr', {'studio': {}, REMOTE: {}, 'vendor': {'progress': 1.0}})))
+    doc['context'] = {'version': 7, 'frame': '1001'}
+    world.hand.send({'insert': 'demo', 'documents': [doc]})
+    before = without(world.hand.dump(), REMOTE)
+
+    def after(update):
+        world.hand.put(doc)
+        world.hand.send({'update': 'demo', 'updates': [{'q': {}, 'u': update}]})
+        return without(world.hand.dump(), REMOTE)
+
+    for change in ({'context.version': {'$numberLong': '7'}}, {'context.version': {'$numberDouble': '7.0'}},
+                   {'context': {'frame': '1001', 'version': 7}}, {'files.0.size': {'$numberLong': '0'}},
+                   {'files.0.sites.2.progress': 1}, {'files.0.sites.0.error': None}, {'note': ''},
+                   {'files.0.sites': [doc['files'][0]['sites'][i] for i in (2, 1, 0)]}):
+        assert after({'$set': change}) != before, change
+    for change in ({'files.0.sites.1.priority': 10}, {'files.0.sites.1': {'name': REMOTE, **recorded()}},
+                   {'files.0.sites': [doc['files'][0]['sites'][i] for i in (1, 0, 2)]}):
+        assert after({'$set': change}) == before, change
+    assert after({'$pull': {'files.0.sites': {'name': REMOTE}}}) == before
 
 
 # ---- a server that goes away ----
