@@ -351,7 +351,7 @@ bool mount_is_passthrough(struct mount *mount, char *reason, size_t size)
 
 bool mount_could_passthrough(char *reason, size_t size)
 {
-	struct passthrough passthrough;
+	struct passthrough passthrough = { 0 };
 	struct utsname kernel = { 0 };
 	long major = 6, minor = 9;
 	char *end = kernel.release;

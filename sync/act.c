@@ -313,7 +313,7 @@ static void act_force(struct engine *engine, struct plan *plan,
 	struct fault fault;
 
 	if (engine_is_passive(engine) || engine_has_fault(engine, &fault) ||
-	    roots_are_lost(engine->roots, NULL)) {
+	    roots_are_lost(engine->roots, NULL) || assessment->is_lost) {
 		look_again(engine, plan, engine->config->timing.retry_max_ms);
 		return;
 	}

@@ -222,6 +222,7 @@ static struct decision decide_record(const struct assess_setup *setup,
 		.is_mirror = setup->is_mirror,
 	};
 
+	in.is_lost = setup->lost && lost_projects_has(setup->lost, record->project);
 	if (setup->pauses) {
 		in.is_upload_held = pauses_hold(setup->pauses, record->project, a->root,
 						a->rel, PAUSE_UPLOADS);
@@ -254,8 +255,12 @@ static int decide_records(const struct assess_setup *setup, struct assessment *a
 	if (!a->decisions)
 		return -ENOMEM;
 	if (!a->path.n_records) {
-		a->whole = decide_unpublished(a->disk,
-					      stood_ms >= setup->config->timing.gone_ms);
+		a->is_lost = setup->lost &&
+			     lost_projects_hold(setup->lost,
+						(const char *const *)a->stamp.files,
+						a->stamp.n_files);
+		a->whole = decide_unpublished(
+			a->disk, stood_ms >= setup->config->timing.gone_ms, a->is_lost);
 		return 0;
 	}
 	a->is_truth_of_others = is_truth_of_others(setup, a);
@@ -265,6 +270,9 @@ static int decide_records(const struct assess_setup *setup, struct assessment *a
 			decide_record(setup, a, &a->path.records[i], stood_ms, has_tmp);
 		if (i == 0 || weight(&a->decisions[i]) > weight(&a->whole))
 			a->whole = a->decisions[i];
+		a->is_lost = a->is_lost ||
+			     (setup->lost &&
+			      lost_projects_has(setup->lost, a->path.records[i].project));
 		a->is_hidden = a->is_hidden && a->decisions[i].state == FILE_HIDDEN;
 	}
 	return 0;

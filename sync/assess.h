@@ -12,6 +12,7 @@
 #include "sync/decide.h"
 #include "sync/index.h"
 #include "sync/journal.h"
+#include "sync/lost_projects.h"
 #include "sync/pauses.h"
 #include "sync/roots.h"
 
@@ -20,7 +21,8 @@ struct assess_setup {
 	struct index *index;
 	struct journal *journal;
 	struct roots *roots;
-	struct pauses *pauses; /* or NULL: nothing is held */
+	struct pauses *pauses;      /* or NULL: nothing is held */
+	struct lost_projects *lost; /* or NULL: none is */
 	bool is_mirror;
 };
 
@@ -36,6 +38,7 @@ struct assessment {
 	bool needs_rehash;          /* only ctime differs from the stamp */
 	bool is_truth_of_others;    /* the truth record: other bytes than the stamp's */
 	bool is_hidden;             /* every record is hidden by a whiteout */
+	bool is_lost;               /* a project that names it was dropped or emptied */
 	struct decision *decisions; /* one per record, in their order */
 	struct decision whole; /* what the path is for people: the most telling of them */
 };

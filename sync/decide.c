@@ -1,6 +1,8 @@
 /* Every rule about who wins: one function per row of the disk's column in STATES.md. */
 #include "sync/decide.h"
 
+#define LOST \
+	"its project was dropped or emptied: all of it waits until it is back, or --adopt"
 #define DECIDE(a, s, r, w) \
 	((struct decision){ .action = (a), .state = (s), .row = (r), .why = (w) })
 
@@ -258,7 +260,7 @@ static struct decision decide_foreign(const struct decide_input *in)
 			"published here: sent to the remote");
 }
 
-struct decision decide(const struct decide_input *in)
+static struct decision decide_by_disk(const struct decide_input *in)
 {
 	switch (in->disk) {
 	case DISK_NOTHING:
@@ -276,8 +278,21 @@ struct decision decide(const struct decide_input *in)
 		      "something else lies at this name on the disk: the disk wins");
 }
 
-struct decision decide_unpublished(enum decide_disk disk, bool has_gone)
+struct decision decide(const struct decide_input *in)
 {
+	struct decision decision = decide_by_disk(in);
+
+	if (!in->is_lost || decision.action == ACT_NOTHING)
+		return decision;
+	return DECIDE(ACT_NOTHING,
+		      decision.state == FILE_QUEUED ? FILE_PAUSED : decision.state,
+		      decision.row, LOST);
+}
+
+struct decision decide_unpublished(enum decide_disk disk, bool has_gone, bool is_lost)
+{
+	if (is_lost)
+		return DECIDE(ACT_NOTHING, FILE_LOCAL, 20, LOST);
 	if (disk == DISK_COPY && has_gone)
 		return DECIDE(ACT_ASIDE, FILE_LOCAL, 20,
 			      "no document names this copy: moved to .sitefs/superseded");

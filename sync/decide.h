@@ -48,6 +48,7 @@ struct decide_input {
 	bool has_stood; /* record and disk unchanged long enough to be believed (10 minutes) */
 	bool is_arriving; /* its representation is not whole at the remote, so not shown */
 	bool is_inactive; /* project without background transfers */
+	bool is_lost;     /* its project was dropped or emptied: nothing is done */
 	bool is_mirror;   /* fetch what nobody asked for, too */
 };
 
@@ -75,5 +76,5 @@ struct decision {
 };
 
 struct decision decide(const struct decide_input *in);
-/* A disk file that no record names: HAS_GONE says for long enough. */
-struct decision decide_unpublished(enum decide_disk disk, bool has_gone);
+/* A disk file that no record names: HAS_GONE says for long enough; IS_LOST: the project is that named it. */
+struct decision decide_unpublished(enum decide_disk disk, bool has_gone, bool is_lost);

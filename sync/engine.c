@@ -36,6 +36,7 @@ struct assess_setup engine_assess_setup(const struct engine *engine)
 		.roots = engine->roots,
 		/* its lock is all that changes */
 		.pauses = (struct pauses *)(uintptr_t)&engine->pauses,
+		.lost = (struct lost_projects *)(uintptr_t)&engine->lost_projects,
 		.is_mirror = engine->setup.is_mirror,
 	};
 }
@@ -324,6 +325,8 @@ static int copy_setup(struct engine *engine, const struct engine_setup *setup)
 	engine->config = setup->config;
 	engine->provider = setup->provider;
 	engine->state_fd = -1;
+	/* what is gone now is believed */
+	engine->needs_reading = setup->can_adopt;
 	if (setup->project && !(engine->project = strdup(setup->project)))
 		return -ENOMEM;
 	if (setup->mountpoint && !(engine->mountpoint = strdup(setup->mountpoint)))
@@ -513,6 +516,7 @@ void engine_free(struct engine *engine)
 	pauses_done(&engine->pauses);
 	plans_done(&engine->plans);
 	news_done(&engine->news);
+	departed_done(&engine->departed);
 	map_done(&engine->dirty, NULL);
 	map_done(&engine->folder_ids, free);
 	map_done(&engine->lingering, free);

@@ -8,6 +8,7 @@
 
 #include "sync/assess.h"
 #include "sync/base/lock.h"
+#include "sync/departed.h"
 #include "sync/engine.h"
 #include "sync/events.h"
 #include "sync/lost_projects.h"
@@ -56,9 +57,10 @@ struct engine {
 	int store_trouble; /* what a lease met, whose caller could not end the store: negative until
 			      the next look at it. Each further call would wait for it as long */
 	char *token;
-	bool needs_reading; /* a project is back: everything is read again */
-	bool is_kin;        /* the site's other hosts have the same roots */
-	bool is_swept;      /* the first look at everything is done */
+	bool needs_reading; /* a project is back, or may be adopted: everything is read again */
+	struct departed departed; /* documents that went, until that is believed */
+	bool is_kin;              /* the site's other hosts have the same roots */
+	bool is_swept;            /* the first look at everything is done */
 	int64_t next_sweep_ms;
 	int64_t next_progress_ms;
 	bool needs_resuming;    /* a pause is over: what waits is looked at */
@@ -178,6 +180,17 @@ int feed_read_all(struct engine *engine);
 /* Events until TIMEOUT_MS; 0, or a negative errno where the store cannot be used. */
 int feed_follow(struct engine *engine, int64_t timeout_ms);
 void feed_lost(struct engine *engine, int r, const char *what);
+
+/* ---- vanish.c: documents and projects that are gone; sync thread ---- */
+/* A document came, or was changed. */
+void vanish_came(struct engine *engine, const char *project, const char *id);
+/* One was removed. Within a transaction of the index. */
+int vanish_went(struct engine *engine, const char *project, const char *id);
+/* For index_sweep_end(). */
+bool vanish_keeps(void *context, const char *project, bool is_empty);
+/* When vanish_settle() has something to do, monotonic. */
+int64_t vanish_due_ms(struct engine *engine);
+int vanish_settle(struct engine *engine);
 
 /* ---- outbox.c: results -> store ---- */
 int outbox_replay(struct engine *engine);

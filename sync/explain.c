@@ -72,6 +72,9 @@ static void say_records(struct engine *engine, const struct assessment *a,
 		if (record->is_inactive)
 			buf_addf(ret, "project %s is inactive: no background transfers\n",
 				 record->project);
+		if (lost_projects_has(&engine->lost_projects, record->project))
+			buf_addf(ret, "project %s was dropped or emptied in the store\n",
+				 record->project);
 	}
 }
 

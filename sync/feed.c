@@ -10,7 +10,6 @@
 #include "sync/base/log.h"
 #include "sync/doc_project.h"
 #include "sync/engine_private.h"
-#include "sync/lost_projects.h"
 
 #define ROWS_PER_COMMIT 500
 
@@ -162,22 +161,6 @@ static int read_project(void *context, const char *project)
 				 syncer_touched, engine);
 }
 
-/* A dropped or emptied collection is like a lost root: what the index has of it stays, until it is back. */
-static void project_lost(void *context, const char *project)
-{
-	struct engine *engine = context;
-
-	if (lost_projects_has(&engine->lost_projects, project))
-		return;
-	lost_projects_add(&engine->lost_projects, engine->journal, project);
-	log_warning(
-		"project '%s' has no representation any more: its files are kept as they "
-		"were until it is back, or until `--adopt`",
-		project);
-	events_emit(&engine->events,
-		    (struct engine_event){ .rel = "", .what = "lost", .text = project });
-}
-
 static int read_everything(struct engine *engine)
 {
 	struct store *store = engine->store;
@@ -191,7 +174,7 @@ static int read_everything(struct engine *engine)
 	if (r == 0)
 		r = store->ops->scan(store, NULL, false, read_doc, &reading);
 	if (r == 0)
-		r = index_sweep_end(engine->index, syncer_touched, project_lost, engine);
+		r = index_sweep_end(engine->index, syncer_touched, vanish_keeps, engine);
 	return r > 0 ? 0 : r;
 }
 
@@ -217,6 +200,7 @@ int feed_read_all(struct engine *engine)
 		return r;
 	free(engine->token);
 	engine->token = steal(token);
+	departed_done(&engine->departed);
 	return 0;
 }
 
@@ -265,39 +249,6 @@ static int lift_whiteouts(void *context, int root, const char *rel)
 	return r < 0 ? r : 0;
 }
 
-static int stop_at_first(void *context, const char *project, const void *bson, size_t len)
-{
-	return 1;
-}
-
-/* A representation is gone; with the last document of any kind, the collection is. */
-static int drop(struct engine *engine, const char *project, const char *id)
-{
-	int r = 1;
-
-	if (!engine->setup.can_adopt)
-		r = engine->store->ops->scan(engine->store, project, true, stop_at_first,
-					     engine);
-	if (r < 0)
-		return r;
-	if (r == 1)
-		return index_drop_doc(engine->index, project, id, syncer_touched, engine);
-	project_lost(engine, project);
-	return 0;
-}
-
-/* Where it is back, all of it is read again: what is really gone was kept meanwhile. */
-static void project_found(struct engine *engine, const char *project)
-{
-	if (!lost_projects_has(&engine->lost_projects, project))
-		return;
-	lost_projects_remove(&engine->lost_projects, engine->journal, project);
-	log_info("project '%s' is back", project);
-	events_emit(&engine->events,
-		    (struct engine_event){ .rel = "", .what = "back", .text = project });
-	engine->needs_reading = true;
-}
-
 static int reread(struct engine *engine, const char *project, const char *id)
 {
 	_cleanup_(buf_done) struct buf bson = { 0 };
@@ -306,7 +257,7 @@ static int reread(struct engine *engine, const char *project, const char *id)
 	int r = engine->store->ops->load(engine->store, project, id, &bson);
 
 	if (r == STORE_GONE)
-		return drop(engine, project, id);
+		return vanish_went(engine, project, id);
 	if (r < 0)
 		return r;
 	r = doc_parse(bson.data, bson.len, project, &doc, NULL);
@@ -314,7 +265,7 @@ static int reread(struct engine *engine, const char *project, const char *id)
 		return doc_is_project(bson.data, bson.len) ? read_project(engine, project)
 							   : 0;
 	if (r == 0) {
-		project_found(engine, project);
+		vanish_came(engine, project, id);
 		hidden.doc = doc;
 		r = index_each_of_repre(engine->index, project, id, lift_whiteouts,
 					&hidden);
@@ -391,7 +342,8 @@ static int apply(struct engine *engine, const struct events_read *read)
 				r = index_begin(engine->index);
 		}
 	}
-	if (r == 0)
+	/* what is not believed yet is heard of again after a restart */
+	if (r == 0 && departed_due_ms(&engine->departed, 0) == INT64_MAX)
 		r = index_set_token(engine->index, engine->token);
 	if (r < 0) {
 		index_rollback(engine->index);
@@ -411,9 +363,6 @@ int feed_follow(struct engine *engine, int64_t timeout_ms)
 		r = feed_read_all(engine);
 	} else if (r == 0) {
 		r = apply(engine, &read);
-		if (r == 0 && engine->needs_reading)
-			r = feed_read_all(engine);
-		engine->needs_reading = false;
 	}
 	events_read_done(&read);
 	if (r < 0)

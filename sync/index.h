@@ -220,12 +220,13 @@ int index_put_object(struct index *index, int root, const char *rel,
 		     const struct index_object *object, index_touched_fn *fn,
 		     void *context);
 
-/* Mark and sweep: begin, put every document that exists, end: what was not put since is dropped. A project
- * of which nothing at all was put while the index holds some is kept and reported through
- * LOST (borrowed names), and index_sweep_end() returns INDEX_EMPTIED. */
+/* Mark and sweep: begin, put every document that exists, end: what was not put since is dropped, except in a project that
+ * KEEP is true for. IS_EMPTY: nothing at all of it was put while the index holds some; where that is kept,
+ * index_sweep_end() returns INDEX_EMPTIED. */
+typedef bool index_keep_fn(void *context, const char *project, bool is_empty);
 int index_sweep_begin(struct index *index);
-int index_sweep_end(struct index *index, index_touched_fn *fn,
-		    void (*lost)(void *context, const char *project), void *context);
+int index_sweep_end(struct index *index, index_touched_fn *fn, index_keep_fn *keep,
+		    void *context);
 void index_set_complete(struct index *index);
 
 /* The store's feed token up to which the index is current; committed with the rows. */

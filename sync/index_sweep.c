@@ -76,8 +76,8 @@ static int next_project(struct index *index, int64_t *id, char **ret_name)
 	return r;
 }
 
-static int sweep(struct index *index, index_touched_fn *fn,
-		 void (*lost)(void *context, const char *project), void *context)
+static int sweep(struct index *index, index_touched_fn *fn, index_keep_fn *keep,
+		 void *context)
 {
 	int64_t project = 0;
 	int result = 0;
@@ -90,10 +90,9 @@ static int sweep(struct index *index, index_touched_fn *fn,
 		if (r)
 			return r < 0 ? r : result;
 		r = find_stale(index, project, &stale);
-		if (r == 0 && stale.n && !stale.has_put) {
-			result = INDEX_EMPTIED;
-			if (lost)
-				lost(context, name);
+		if (r == 0 && (stale.n || stale.has_put) &&
+		    keep(context, name, !stale.has_put)) {
+			result = stale.has_put ? result : INDEX_EMPTIED;
 			continue;
 		}
 		for (size_t i = 0; r == 0 && i < stale.n; i++)
@@ -103,14 +102,14 @@ static int sweep(struct index *index, index_touched_fn *fn,
 	}
 }
 
-int index_sweep_end(struct index *index, index_touched_fn *fn,
-		    void (*lost)(void *context, const char *project), void *context)
+int index_sweep_end(struct index *index, index_touched_fn *fn, index_keep_fn *keep,
+		    void *context)
 {
 	bool is_own;
 	int r = index_begin_own(index, &is_own);
 
 	if (r == 0)
-		r = index_end_own(index, is_own, sweep(index, fn, lost, context));
+		r = index_end_own(index, is_own, sweep(index, fn, keep, context));
 	index->is_sweeping = false;
 	hash_set_done(&index->swept);
 	return index_judge(index, r);

@@ -1,13 +1,18 @@
-/* Projects that have lost all their representations. */
+/* Projects whose collection was dropped or emptied. */
 #include "sync/lost_projects.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sync/base/buf.h"
 #include "sync/base/log.h"
 
 #define FACT "lost_projects" /* one name a line */
+
+struct lost_project {
+	int64_t came_ms; /* a document of it, last; INT64_MAX: none did */
+};
 
 void lost_projects_init(struct lost_projects *lost)
 {
@@ -17,7 +22,7 @@ void lost_projects_init(struct lost_projects *lost)
 void lost_projects_done(struct lost_projects *lost)
 {
 	mutex_lock(&lost->lock);
-	map_done(&lost->names, NULL);
+	map_done(&lost->names, free);
 	mutex_unlock(&lost->lock);
 	mutex_done(&lost->lock);
 }
@@ -40,11 +45,17 @@ static void save(struct lost_projects *lost, struct journal *journal)
 
 static int put(struct lost_projects *lost, const char *project)
 {
+	struct lost_project *one = malloc(sizeof(*one));
+	void *old = NULL;
 	int r;
 
+	if (!one)
+		return -ENOMEM;
+	one->came_ms = INT64_MAX;
 	mutex_lock(&lost->lock);
-	r = map_put(&lost->names, project, lost, NULL);
+	r = map_put(&lost->names, project, one, &old);
 	mutex_unlock(&lost->lock);
+	free(r == 0 ? old : one);
 	return r;
 }
 
@@ -73,15 +84,6 @@ void lost_projects_add(struct lost_projects *lost, struct journal *journal,
 	save(lost, journal);
 }
 
-void lost_projects_remove(struct lost_projects *lost, struct journal *journal,
-			  const char *project)
-{
-	mutex_lock(&lost->lock);
-	map_remove(&lost->names, project);
-	mutex_unlock(&lost->lock);
-	save(lost, journal);
-}
-
 bool lost_projects_has(struct lost_projects *lost, const char *project)
 {
 	bool has;
@@ -90,6 +92,21 @@ bool lost_projects_has(struct lost_projects *lost, const char *project)
 	has = map_get(&lost->names, project) != NULL;
 	mutex_unlock(&lost->lock);
 	return has;
+}
+
+bool lost_projects_hold(struct lost_projects *lost, const char *const *files, size_t n)
+{
+	struct map_slot *slot;
+	bool holds = false;
+	size_t pos = 0;
+
+	mutex_lock(&lost->lock);
+	while (!holds && (slot = map_next(&lost->names, &pos)))
+		for (size_t i = 0; i < n && !holds; i++)
+			holds = strncmp(files[i], slot->key, slot->len) == 0 &&
+				files[i][slot->len] == '/';
+	mutex_unlock(&lost->lock);
+	return holds;
 }
 
 void lost_projects_name(struct lost_projects *lost, char *ret, size_t size)
@@ -101,4 +118,55 @@ void lost_projects_name(struct lost_projects *lost, char *ret, size_t size)
 	slot = map_next(&lost->names, &pos);
 	str_cut(ret, size, slot ? slot->key : "");
 	mutex_unlock(&lost->lock);
+}
+
+bool lost_projects_note(struct lost_projects *lost, const char *project, int64_t now_ms)
+{
+	struct lost_project *one;
+
+	mutex_lock(&lost->lock);
+	one = map_get(&lost->names, project);
+	if (one)
+		one->came_ms = now_ms;
+	mutex_unlock(&lost->lock);
+	return one != NULL;
+}
+
+int64_t lost_projects_due_ms(struct lost_projects *lost, int64_t quiet_ms)
+{
+	struct map_slot *slot;
+	int64_t due = INT64_MAX;
+	size_t pos = 0;
+
+	mutex_lock(&lost->lock);
+	while ((slot = map_next(&lost->names, &pos))) {
+		const struct lost_project *one = slot->value;
+
+		if (one->came_ms != INT64_MAX && one->came_ms + quiet_ms < due)
+			due = one->came_ms + quiet_ms;
+	}
+	mutex_unlock(&lost->lock);
+	return due;
+}
+
+char *lost_projects_take_back(struct lost_projects *lost, struct journal *journal,
+			      int64_t now_ms, int64_t quiet_ms)
+{
+	struct map_slot *slot;
+	char *name = NULL;
+	size_t pos = 0;
+
+	mutex_lock(&lost->lock);
+	while (!name && (slot = map_next(&lost->names, &pos))) {
+		const struct lost_project *one = slot->value;
+
+		if (one->came_ms != INT64_MAX && one->came_ms + quiet_ms <= now_ms)
+			name = strdup(slot->key);
+	}
+	if (name)
+		free(map_remove(&lost->names, name));
+	mutex_unlock(&lost->lock);
+	if (name)
+		save(lost, journal);
+	return name;
 }

@@ -164,6 +164,9 @@ static void serve_store(struct engine *engine, int64_t timeout_ms)
 	if (r == 0 && engine->store_trouble == 0 && index_is_complete(engine->index) &&
 	    engine->token)
 		r = feed_follow(engine, timeout_ms);
+	if (r == 0 && engine->store_trouble == 0 && index_is_complete(engine->index) &&
+	    engine->token)
+		r = vanish_settle(engine);
 	if (r < 0 && r != -ECANCELED)
 		feed_lost(engine, r, "cannot use the store");
 }
@@ -340,8 +343,10 @@ static void first_reading(struct engine *engine)
 {
 	int r = 0;
 
-	if (engine->store && !index_is_complete(engine->index)) {
+	if (engine->store && (!index_is_complete(engine->index) ||
+			      (engine->needs_reading && !engine->is_swept))) {
 		r = feed_read_all(engine);
+		engine->needs_reading = r < 0;
 		if (r < 0 && r != -ECANCELED)
 			feed_lost(engine, r, "cannot read the store");
 	} else if (engine->store && !engine->token &&
@@ -380,7 +385,8 @@ static bool is_nothing_left(struct engine *engine)
 	       totals.n_download + totals.n_upload + totals.n_check + totals.n_waiting ==
 		       0 &&
 	       (engine->has_probed || !engine->provider) && news_is_settled(engine) &&
-	       !map_size(&engine->dirty);
+	       !map_size(&engine->dirty) && !engine->needs_resuming &&
+	       vanish_due_ms(engine) == INT64_MAX;
 }
 
 static void note_idle(struct engine *engine)
@@ -414,6 +420,8 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 	if (engine->next_resume_ms != INT64_MAX &&
 	    engine->next_resume_ms - clock_wall_ms() < until - now)
 		until = now + engine->next_resume_ms - clock_wall_ms();
+	if (engine->store && vanish_due_ms(engine) < until)
+		until = vanish_due_ms(engine);
 	if (news_next_ms(engine) < until)
 		until = news_next_ms(engine);
 	if ((engine_has_fault(engine, &fault) || !engine->has_probed) &&

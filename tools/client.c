@@ -307,18 +307,34 @@ int client_open(struct cli *cli, const char *frames, struct client *ret)
 	return 0;
 }
 
-int client_open_mount(struct cli *cli, const char *mountpoint, struct client *ret)
+/* Quietly, the one that serves MOUNTPOINT or has STATE_DIR; the other is NULL. */
+static int open_known(struct cli *cli, const char *mountpoint, const char *state_dir,
+		      struct client *ret)
 {
 	_cleanup_(found_done) struct found found = { 0 };
 
 	*ret = (struct client){ .cli = cli, .fd = -1, .patience_ms = PATIENCE_MS };
 	if (client_list(&found.list, &found.n) < 0)
 		return 1;
-	for (size_t i = 0; i < found.n; i++)
-		if (found.list[i].mountpoint &&
-		    !strcmp(found.list[i].mountpoint, mountpoint))
+	for (size_t i = 0; i < found.n; i++) {
+		const struct daemon_facts *facts = &found.list[i];
+
+		if (mountpoint
+			    ? facts->mountpoint && !strcmp(facts->mountpoint, mountpoint)
+			    : !strcmp(facts->state_dir, state_dir))
 			found.chosen = &found.list[i];
+	}
 	return found.chosen && connect_chosen(ret, &found) == 0 ? 0 : 1;
+}
+
+int client_open_mount(struct cli *cli, const char *mountpoint, struct client *ret)
+{
+	return open_known(cli, mountpoint, NULL, ret);
+}
+
+int client_open_state(struct cli *cli, const char *state_dir, struct client *ret)
+{
+	return open_known(cli, NULL, state_dir, ret);
 }
 
 void client_done(struct client *client)

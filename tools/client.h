@@ -29,6 +29,9 @@ int client_open(struct cli *cli, const char *frames, struct client *ret) _must_c
 /* The same for the daemon that serves this mount point, no arguments; nothing is said: 0, or 1 where there is none. */
 int client_open_mount(struct cli *cli, const char *mountpoint, struct client *ret)
 	_must_check_;
+/* ... for the one with this state folder. */
+int client_open_state(struct cli *cli, const char *state_dir, struct client *ret)
+	_must_check_;
 void client_done(struct client *client);
 
 /* A line of an answer that is not the last. Borrowed. A non-zero result ends the answer and is handed on. */

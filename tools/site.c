@@ -384,6 +384,7 @@ int site_run_once(struct site *site)
 	_cleanup_(site_progress_freep) struct site_progress *progress =
 		site_progress_new(site->setup.cli, site->engine);
 	struct daemon *daemon = site->setup.daemon;
+	struct engine_status status;
 	struct error error = { 0 };
 	char count[OUTPUT_SIZE];
 	int64_t n_failed = 0;
@@ -401,6 +402,9 @@ int site_run_once(struct site *site)
 				   error_text(&error, r));
 	if (r != 0)
 		return fail(site, exit_of(r), &error, r);
+	engine_get_status(site->engine, &status);
+	if (status.lost_root[0])
+		return daemon_fail(daemon, EXIT_PARTLY, "%s", status.lost_root);
 	if (n_failed)
 		return daemon_fail(daemon, EXIT_PARTLY,
 				   "%s not synced: 'sitefs explain PATH' says why, "

@@ -188,38 +188,6 @@ def test_one_path_in_many_records_moves_once(world, studio, home):
                            for doc in world.representations()), 'recorded in both')
 
 
-# ---- projects ----
-
-def test_new_projects_appear_by_themselves(world, studio, home):
-    home.mount()
-    studio.write('second/a.exr')
-    studio.publish('second/a.exr', project='second')
-    studio.sync_once()
-    wait_until(lambda: os.path.exists(home.mnt / 'second/a.exr'), 'the new project is shown')
-
-
-def test_an_inactive_project_is_read_and_not_synced(world, studio, home):
-    data = world.publish(REL)
-    projects = [doc for doc in world.docs() if doc['type'] == 'project']
-    assert projects, 'publish made a project document'
-    projects[0].setdefault('data', {})['active'] = False
-    world.hand.put(*projects)
-    studio.add_site('local_0', REL)
-    home.mount()
-    stays(lambda: home.on_disk(REL) is None, 'no background transfer', 3)
-    assert home.read(REL) == data
-
-
-def test_an_emptied_project_is_a_lost_root(world, studio, home):
-    data = world.publish(REL, OTHER)
-    home.mount()
-    for rel in (REL, OTHER):
-        home.read(rel)
-        home.wait_state(rel, 'local')
-    world.hand.drop(*world.docs())
-    stays(lambda: home.on_disk(REL) == data[0] and home.on_disk(OTHER) == data[1], 'nothing is moved aside', 4)
-
-
 def test_hand_edit_of_every_precondition_wins(world, studio, home):
     """Law 7: where the store's entry differs at replay, the store wins, and the rest goes on."""
     data = world.publish(REL, OTHER)

@@ -405,6 +405,23 @@ static const struct row rows[] = {
 	  FILE_HIDDEN },
 };
 
+/* Whatever a row asks for: of a lost project nothing is done, and people are told why. */
+static void test_lost_project(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct decide_input in = rows[i].in;
+		struct decision got;
+
+		in.is_lost = true;
+		got = decide(&in);
+		assert_int_equal(got.action, ACT_NOTHING);
+		assert_int_equal(got.row, rows[i].row);
+		assert_int_not_equal(got.state, FILE_QUEUED);
+		if (rows[i].action != ACT_NOTHING)
+			assert_non_null(strstr(got.why, "dropped or emptied"));
+	}
+}
+
 static void test_rows(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -421,10 +438,13 @@ static void test_rows(void **state)
 
 static void test_unpublished(void **state)
 {
-	assert_int_equal(decide_unpublished(DISK_COPY, false).action, ACT_WAIT);
-	assert_int_equal(decide_unpublished(DISK_COPY, true).action, ACT_ASIDE);
-	assert_int_equal(decide_unpublished(DISK_UPLOADED, true).action, ACT_NOTHING);
-	assert_int_equal(decide_unpublished(DISK_FOREIGN, true).action, ACT_NOTHING);
+	assert_int_equal(decide_unpublished(DISK_COPY, false, false).action, ACT_WAIT);
+	assert_int_equal(decide_unpublished(DISK_COPY, true, false).action, ACT_ASIDE);
+	assert_int_equal(decide_unpublished(DISK_COPY, true, true).action, ACT_NOTHING);
+	assert_int_equal(decide_unpublished(DISK_UPLOADED, true, false).action,
+			 ACT_NOTHING);
+	assert_int_equal(decide_unpublished(DISK_FOREIGN, true, false).action,
+			 ACT_NOTHING);
 }
 
 /* Law 4: whatever the records say, an original is only ever moved aside for a newer publish of another site,
@@ -458,6 +478,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_lost_project),
 		cmocka_unit_test(test_unpublished),
 		cmocka_unit_test(test_originals_are_sacred),
 	};

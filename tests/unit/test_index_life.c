@@ -8,11 +8,14 @@
 
 /* ---- sweeping ---- */
 
-static void note_lost(void *context, const char *project)
+/* Kept where nothing is left, and where it comes back bit by bit. */
+static bool keep(void *context, const char *project, bool is_empty)
 {
 	struct index_bed *bed = context;
 
-	buf_addf(&bed->touched, "lost:%s ", project);
+	if (is_empty)
+		buf_addf(&bed->touched, "lost:%s ", project);
+	return is_empty || strcmp(project, "returning") == 0;
 }
 
 static int sweep(struct index_bed *bed, const char *project, const char *id,
@@ -24,7 +27,7 @@ static int sweep(struct index_bed *bed, const char *project, const char *id,
 	put(bed, project, id, files);
 	buf_clear(&bed->touched);
 	assert_int_equal(index_begin(bed->index), 0);
-	r = index_sweep_end(bed->index, index_bed_touch, note_lost, bed);
+	r = index_sweep_end(bed->index, index_bed_touch, keep, bed);
 	assert_int_equal(index_commit(bed->index), 0);
 	return r;
 }
@@ -45,6 +48,17 @@ static void test_sweep(void **state)
 	assert_int_equal(sweep(&bed, "demo", "r1", "1 {root[work]}/a 0+"), INDEX_EMPTIED);
 	assert_touched(&bed, "b lost:other ");
 	assert_listed(&bed, "", true, "a c ");
+}
+
+static void test_sweep_of_a_project_that_comes_back(void **state)
+{
+	INDEX_BED(bed);
+
+	put(&bed, "returning", "r1", "1 {root[work]}/a 0+");
+	put(&bed, "returning", "r2", "2 {root[work]}/b 0+");
+	assert_int_equal(sweep(&bed, "returning", "r2", "2 {root[work]}/b 0+"), 0);
+	assert_touched(&bed, "");
+	assert_listed(&bed, "", true, "a b ");
 }
 
 /* ---- opening ---- */
@@ -249,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_sweep_of_a_project_that_comes_back),
 		cmocka_unit_test(test_tokens_go_with_rows),
 		cmocka_unit_test(test_another_identity_empties),
 		cmocka_unit_test(test_damage_of_any_page),
