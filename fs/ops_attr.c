@@ -164,12 +164,28 @@ static int set_attr(int fd, const struct stat *attr, int to_set)
 	return to_set & times ? set_times(path, fd, attr, to_set) : 0;
 }
 
+/* As stat_removed(). */
+static int setattr_removed(struct fs *fs, struct inode *inode, const struct stat *attr,
+			   int to_set)
+{
+	struct handle *handle = inodes_borrow_handle(&fs->inodes, inode);
+	int r = -ESTALE;
+
+	if (!handle)
+		return r;
+	r = set_attr(atomic_load(&handle->fd), attr, to_set);
+	handle_unref(handle);
+	return r;
+}
+
 static int setattr_folder(struct fs *fs, fuse_ino_t ino, const struct stat *attr,
 			  int to_set)
 {
 	_cleanup_(folder_done) struct folder folder = { .fd = -1 };
 	int r = folder_open(fs, ino, &folder);
 
+	if (r == -ESTALE)
+		return setattr_removed(fs, inodes_at(&fs->inodes, ino), attr, to_set);
 	if (r == 0)
 		r = folder_make_real(&folder);
 	if (r < 0)

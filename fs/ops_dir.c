@@ -27,8 +27,10 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (r == 0)
 		r = folder_stat(&folder, &st);
 	if (r == 0)
+		/* by which it is still known after its name is gone */
 		r = handle_new(&fs->inodes, folder.inode,
-			       &(struct handle_setup){ .fd = -1 }, &handle);
+			       &(struct handle_setup){ .fd = steal_fd(folder.fd) },
+			       &handle);
 	if (r < 0) {
 		reply_error(req, r);
 		return;
@@ -370,5 +372,6 @@ void fs_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
 		fd = beneath_open(folder.fd, "", O_RDONLY | O_DIRECTORY, 0);
 		r = fd < 0 ? fd : fsync(fd) < 0 ? -errno : 0;
 	}
-	reply_error(req, r);
+	/* a removed one that is still open has nothing that could be lost */
+	reply_error(req, r == -ESTALE ? 0 : r);
 }

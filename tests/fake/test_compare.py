@@ -5,7 +5,9 @@ SITEFS_COMPARE_SECONDS makes it longer than its few thousand operations.
 """
 
 import contextlib
+import ctypes
 import errno
+import mmap
 import os
 import random
 import shutil
@@ -21,13 +23,17 @@ from harness import random_bytes, read_file
 SECONDS = float(os.environ.get('SITEFS_COMPARE_SECONDS', '0'))
 OPERATIONS = 3000
 NAMES = 'abcd'
+HELD_MAX = 6
+LIBC = ctypes.CDLL(None, use_errno=True)
+NOREPLACE, EXCHANGE = 1, 2  # renameat2(2)
+KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16  # fallocate(2)
 
 
 class Walk:
     """Operations by one hand; what they do depends on the random numbers only."""
 
     def __init__(self, top, seed):
-        self.top, self.rng = top, random.Random(seed)
+        self.top, self.rng, self.held = top, random.Random(seed), []
 
     def path(self):
         return self.top / '/'.join(self.rng.choice(NAMES) for _ in range(self.rng.choice((1, 1, 2, 2, 3))))
@@ -36,7 +42,7 @@ class Walk:
         flags = self.rng.choice((os.O_RDWR, os.O_RDWR | os.O_CREAT, os.O_WRONLY | os.O_APPEND,
                                  os.O_RDWR | os.O_CREAT | os.O_TRUNC, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         path, offset, data = self.path(), self.rng.randrange(70_000), self.rng.randbytes(self.rng.randrange(9000))
-        file = os.open(path, flags, 0o640)
+        file = os.open(path, flags | os.O_NONBLOCK, 0o640)
         try:
             done = [os.pwrite(file, data, offset), os.fstat(file).st_size]
             if self.rng.random() < 0.2:
@@ -47,7 +53,7 @@ class Walk:
 
     def read(self):
         path, offset = self.path(), self.rng.randrange(70_000)
-        file = os.open(path, os.O_RDONLY)
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             return os.pread(file, 5000, offset)
         finally:
@@ -92,24 +98,135 @@ class Walk:
             os.setxattr(path, name, self.rng.randbytes(20))
         return sorted(os.listxattr(path)), os.getxattr(path, name)
 
+    def chown(self):
+        os.chown(self.path(), -1, self.rng.choice((0, 1)), follow_symlinks=False)
+
+    def rename_with_flags(self):
+        old, new, flags = self.path(), self.path(), self.rng.choice((NOREPLACE, EXCHANGE))
+        call('renameat2', -100, os.fsencode(old), -100, os.fsencode(new), flags)
+
+    def fifo(self):
+        os.mkfifo(self.path(), 0o600)
+
+    def types(self):
+        with os.scandir(self.path()) as entries:
+            return sorted((entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink()) for entry in entries)
+
+    def copy_range(self):
+        with contextlib.ExitStack() as stack:
+            source = os.open(self.path(), os.O_RDONLY | os.O_NONBLOCK)
+            stack.callback(os.close, source)
+            target = os.open(self.path(), os.O_WRONLY | os.O_NONBLOCK)
+            stack.callback(os.close, target)
+            return os.copy_file_range(source, target, self.rng.randrange(1, 30_000), self.rng.randrange(40_000),
+                                      self.rng.randrange(40_000))
+
+    def direct(self):
+        file = os.open(self.path(), os.O_RDWR | os.O_DIRECT | os.O_NONBLOCK)
+        try:
+            with mmap.mmap(-1, 8192) as buffer:
+                done = [os.preadv(file, [buffer], self.rng.randrange(10) * 4096), bytes(buffer)]
+                buffer[:] = self.rng.randbytes(8192)
+                return [*done, os.pwritev(file, [buffer], self.rng.randrange(10) * 4096)]
+        finally:
+            os.close(file)
+
+    # ---- files and folders that stay open while their names come and go ----
+
+    def hold(self):
+        flags = self.rng.choice((os.O_RDONLY, os.O_RDWR, os.O_RDWR, os.O_RDWR | os.O_APPEND, os.O_RDWR | os.O_TRUNC))
+        file = os.open(self.path(), flags | os.O_NONBLOCK)
+        if stat.S_ISFIFO(os.fstat(file).st_mode):  # the daemon never hears that one is open
+            os.close(file)
+            return
+        if len(self.held) == HELD_MAX:
+            os.close(self.held.pop(self.rng.randrange(HELD_MAX)))
+        self.held.append(file)
+
+    def held_one(self):
+        if not self.held:
+            raise OSError(errno.EBADF, 'none is held')
+        return self.rng.choice(self.held)
+
+    def held_look(self):
+        return describe(self.held_one())
+
+    def held_read(self):
+        return os.pread(self.held_one(), self.rng.randrange(9000), self.rng.randrange(70_000))
+
+    def held_write(self):
+        file = self.held_one()
+        done = os.pwrite(file, self.rng.randbytes(self.rng.randrange(9000)), self.rng.randrange(70_000))
+        return done, os.fstat(file).st_size
+
+    def held_map(self):
+        file = self.held_one()
+        size = os.fstat(file).st_size
+        with mmap.mmap(file, 0) as mapping:
+            offset = self.rng.randrange(size)
+            before = mapping[offset:offset + 3000]
+            mapping[offset:offset + len(before)] = self.rng.randbytes(len(before))
+            mapping.flush()
+        return before, os.pread(file, 5000, offset)
+
+    def held_truncate(self):
+        file = self.held_one()
+        os.ftruncate(file, self.rng.randrange(90_000))
+        return os.fstat(file).st_size
+
+    def held_allocate(self):
+        file = self.held_one()
+        mode = self.rng.choice((0, KEEP_SIZE, KEEP_SIZE | PUNCH_HOLE, ZERO_RANGE))
+        call('fallocate', file, mode, ctypes.c_long(self.rng.randrange(60_000)), ctypes.c_long(self.rng.randrange(20_000)))
+        return os.fstat(file).st_size
+
+    def held_change(self):
+        file = self.held_one()
+        os.fchmod(file, self.rng.choice((0o700, 0o640, 0o777)))
+        os.utime(file, ns=(self.rng.randrange(10**18), self.rng.randrange(10**18)))
+        os.fsync(file)
+
+    def held_list(self):
+        return sorted(os.listdir(self.held_one()))
+
+    def drop(self):
+        file = self.held_one()
+        self.held.remove(file)
+        os.close(file)
+
+    def drop_all(self):
+        while self.held:
+            os.close(self.held.pop())
+
     def step(self):
         """The operation's name, and what came of it."""
         what = self.rng.choice((self.write, self.write, self.read, self.look, self.list, self.mkdir, self.mkdir,
                                 self.rmdir, self.unlink, self.rename, self.link, self.symlink, self.truncate,
-                                self.chmod, self.utime, self.xattr))
+                                self.chmod, self.utime, self.xattr, self.chown, self.rename_with_flags, self.fifo,
+                                self.types, self.copy_range, self.direct, self.hold, self.hold, self.held_look,
+                                self.held_read, self.held_write, self.held_map, self.held_truncate, self.held_allocate,
+                                self.held_change, self.held_list, self.drop))
         state = self.rng.getrandbits(64)
         self.rng = random.Random(state)
         try:
             result = what()
         except OSError as error:
             result = errno.errorcode[error.errno]
+        except ValueError as error:
+            result = str(error)  # mmap.mmap() of an empty file, and the like
         # however far it came, the next one begins with the same numbers
         self.rng = random.Random(state + 1)
         return what.__name__, result
 
 
+def call(function, *args):
+    """Of the C library; its errno is raised."""
+    if getattr(LIBC, function)(*args) < 0:
+        raise OSError(ctypes.get_errno(), function)
+
+
 def describe(path):
-    st = os.lstat(path)
+    st = os.fstat(path) if isinstance(path, int) else os.lstat(path)
     size = st.st_size if not stat.S_ISDIR(st.st_mode) else 0
     times = st.st_mtime_ns if st.st_mtime_ns < 10**18 else 0  # what was set; now is never twice the same
     return st.st_mode, st.st_nlink, st.st_uid, st.st_gid, size, times
@@ -197,6 +314,8 @@ def test_the_same_operations_do_the_same(make_fake, tmp_path, option):
             assert one == other, f'operation {n} of seed {seed}'
             n += 1
     print(f'{n} operations, {beside.n_turns} turns beside them')
+    ours.drop_all()
+    theirs.drop_all()
     assert describe_all(fake.mnt, beside.folder) == describe_all(tmp_path / 'twin')
 
 

@@ -187,6 +187,22 @@ def test_unlinked_but_open(mnt, root):
     os.close(file)
 
 
+def test_removed_but_open_folders(mnt):
+    for remove in (lambda: os.rmdir(mnt / 'd'), lambda: os.rename(mnt / 'other', mnt / 'd')):
+        (mnt / 'd').mkdir()
+        (mnt / 'other').mkdir(exist_ok=True)
+        folder = os.open(mnt / 'd', os.O_RDONLY)
+        ino = os.fstat(folder).st_ino
+        remove()
+        assert (os.fstat(folder).st_nlink, os.fstat(folder).st_ino) == (0, ino)
+        os.fchmod(folder, 0o700)
+        assert stat.S_IMODE(os.fstat(folder).st_mode) == 0o700
+        os.fsync(folder)
+        assert os.listdir(folder) == []
+        assert errno_of(os.open, 'f', os.O_CREAT | os.O_WRONLY, dir_fd=folder) == 'ENOENT'
+        os.close(folder)
+
+
 def test_overwritten_by_rename_but_open(mnt):
     write_file(mnt / 'f', b'old')
     with open(mnt / 'f', 'rb') as old:
