@@ -11,14 +11,10 @@ void chains_done(struct chains *chains)
 	*chains = (struct chains){ 0 };
 }
 
-int chains_reserve(struct chains *chains)
+static int resize(struct chains *chains, size_t n_slots)
 {
-	size_t n_slots = chains->n_slots ? chains->n_slots * 2 : SLOTS_MIN;
-	struct chain_link **slots;
+	struct chain_link **slots = calloc(n_slots, sizeof(struct chain_link *));
 
-	if (chains->n_used < chains->n_slots)
-		return 0;
-	slots = calloc(n_slots, sizeof(struct chain_link *));
 	if (!slots)
 		return -ENOMEM;
 	for (size_t i = 0; i < chains->n_slots; i++) {
@@ -37,6 +33,24 @@ int chains_reserve(struct chains *chains)
 	chains->slots = slots;
 	chains->n_slots = n_slots;
 	return 0;
+}
+
+int chains_reserve(struct chains *chains)
+{
+	if (chains->n_used < chains->n_slots)
+		return 0;
+	return resize(chains, chains->n_slots ? chains->n_slots * 2 : SLOTS_MIN);
+}
+
+void chains_shrink(struct chains *chains)
+{
+	size_t n_slots = SLOTS_MIN;
+
+	while (n_slots < chains->n_used * 2)
+		n_slots *= 2;
+	/* without memory for it the table stays as it is */
+	if (n_slots < chains->n_slots)
+		(void)resize(chains, n_slots);
 }
 
 void chains_add(struct chains *chains, struct chain_link *link, uint64_t hash)

@@ -25,6 +25,8 @@ struct chains {
 void chains_done(struct chains *chains);
 /* Makes room for one more, so that chains_add() cannot fail. 0 or -ENOMEM. */
 int chains_reserve(struct chains *chains) _must_check_;
+/* After many were taken out: a smaller table, if there is memory for it. */
+void chains_shrink(struct chains *chains);
 void chains_add(struct chains *chains, struct chain_link *link, uint64_t hash);
 /* Takes it out; it must be in. */
 void chains_remove(struct chains *chains, struct chain_link *link);

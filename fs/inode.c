@@ -10,6 +10,8 @@
 
 #include "fs/inode_private.h"
 
+#define MANY 16384 /* inodes: what they take is worth giving back */
+
 static uint64_t hash_name(const struct inode *parent, const char *text, size_t len)
 {
 	return XXH3_64bits_withSeed(text, len, (uintptr_t)parent);
@@ -53,7 +55,7 @@ static struct inode *find_disk(struct inodes *inodes, const struct inode_facts *
 	for (; link; link = chains_next(link)) {
 		struct inode *inode = (struct inode *)link;
 
-		if (inode->facts.dev == found->dev && inode->facts.ino == found->ino)
+		if (inode->disk.dev == found->dev && inode->disk.ino == found->ino)
 			return inode;
 	}
 	return NULL;
@@ -108,7 +110,7 @@ static void remove_name(struct inodes *inodes, struct name *name) REQUIRES(&inod
 
 void inode_drop_name(struct inodes *inodes, struct name *name)
 {
-	name->parent->facts.n_changes++;
+	inode_count_change(name->parent);
 	remove_name(inodes, name);
 }
 
@@ -134,7 +136,23 @@ void inode_put(struct inodes *inodes, struct inode *inode)
 	else
 		inodes->all = inode->next;
 	inodes->n_inodes--;
+	free(inode->use);
 	free(inode);
+}
+
+static void set_facts(struct inode *inode, const struct inode_facts *found)
+{
+	inode->kind = (unsigned char)found->kind;
+	inode->type = (uint16_t)found->type;
+	inode->root = found->root;
+	inode->st_ino = found->st_ino;
+	if (found->kind == INODE_STREAM) {
+		inode->stream.size = found->size;
+		inode->stream.mtime_ns = found->mtime_ns;
+	} else {
+		inode->disk.dev = found->dev;
+		inode->disk.ino = found->ino;
+	}
 }
 
 static struct inode *new_inode(struct inodes *inodes, const struct inode_facts *found)
@@ -144,14 +162,15 @@ static struct inode *new_inode(struct inodes *inodes, const struct inode_facts *
 
 	if (!inode)
 		return NULL;
-	inode->facts = *found;
-	inode->facts.id = (uintptr_t)inode;
-	inode->facts.generation = ++inodes->generation;
+	set_facts(inode, found);
+	inode->generation = ++inodes->generation;
 	inode->next = inodes->all;
 	if (inode->next)
 		inode->next->prev = inode;
 	inodes->all = inode;
 	inodes->n_inodes++;
+	if (inodes->n_inodes > inodes->n_peak)
+		inodes->n_peak = inodes->n_inodes;
 	return inode;
 }
 
@@ -177,21 +196,51 @@ static void add_name(struct inodes *inodes, struct name *name, struct inode *par
 	chains_add(&inodes->names, &name->link,
 		   hash_name(parent, name->text, strlen(name->text)));
 	parent->n_refs++;
-	if (inode->facts.kind == INODE_DISK && !inode->is_chained) {
+	if (inode->kind == INODE_DISK && !inode->is_chained) {
 		chains_add(&inodes->disks, &inode->link,
-			   hash_disk(inode->facts.dev, inode->facts.ino));
+			   hash_disk(inode->disk.dev, inode->disk.ino));
 		inode->is_chained = true;
 	}
 	drop_last(inodes, inode);
 }
 
+uint64_t inode_id(const struct inode *inode)
+{
+	return inode->is_top ? INODE_TOP_ID : (uintptr_t)inode;
+}
+
+static bool is_folder(const struct inode *inode)
+{
+	return inode->kind == INODE_FOLDER || inode->kind == INODE_TOP;
+}
+
+void inode_count_change(struct inode *inode)
+{
+	if (is_folder(inode))
+		inode->n_changes++;
+}
+
 void inode_copy_facts(const struct inode *inode, struct inode_facts *ret)
 {
-	*ret = inode->facts;
-	ret->is_named = inode->names || inode->facts.id == INODE_TOP_ID;
-	ret->has_writers = inode->n_writers > 0;
-	ret->has_opens = inode->n_opens > 0;
-	ret->has_handles = inode->handles != NULL;
+	bool is_stream = inode->kind == INODE_STREAM;
+
+	*ret = (struct inode_facts){
+		.kind = (enum inode_kind)inode->kind,
+		.type = inode->type,
+		.root = inode->root,
+		.dev = is_stream ? 0 : inode->disk.dev,
+		.ino = is_stream ? 0 : inode->disk.ino,
+		.st_ino = inode->st_ino,
+		.size = is_stream ? inode->stream.size : -1,
+		.mtime_ns = is_stream ? inode->stream.mtime_ns : -1,
+		.id = inode_id(inode),
+		.generation = inode->generation,
+		.is_named = inode->names || inode->is_top,
+		.has_writers = inode->use && inode->use->n_writers > 0,
+		.has_handles = inode_has_handles(inode),
+		.has_opens = is_stream && inode->n_opens > 0,
+		.n_changes = is_folder(inode) ? inode->n_changes : 0,
+	};
 }
 
 int inodes_init(struct inodes *inodes, const struct inode_facts *top)
@@ -203,7 +252,7 @@ int inodes_init(struct inodes *inodes, const struct inode_facts *top)
 	mutex_lock(&inodes->lock);
 	inodes->top = new_inode(inodes, top);
 	if (inodes->top)
-		inodes->top->facts.id = INODE_TOP_ID;
+		inodes->top->is_top = true;
 	r = inodes->top ? 0 : -ENOMEM;
 	mutex_unlock(&inodes->lock);
 	return r;
@@ -223,8 +272,10 @@ void inodes_done(struct inodes *inodes)
 			free(name);
 		}
 		free(inode->last);
-		inode->handles = NULL; /* there are none: see mount_run() */
+		if (inode->use)
+			inode->use->handles = NULL; /* there are none: see mount_run() */
 		inode_drop_backing(inodes, inode);
+		free(inode->use);
 		free(inode);
 	}
 	chains_done(&inodes->names);
@@ -262,17 +313,16 @@ void inodes_facts(struct inodes *inodes, struct inode *inode, struct inode_facts
 	mutex_unlock(&inodes->lock);
 }
 
-static bool is_same_folder(const struct inode_facts *known,
-			   const struct inode_facts *found)
+static bool is_same_folder(const struct inode *known, const struct inode_facts *found)
 {
-	return !known->dev || !found->dev ||
-	       (known->dev == found->dev && known->ino == found->ino);
+	return !known->disk.dev || !found->dev ||
+	       (known->disk.dev == found->dev && known->disk.ino == found->ino);
 }
 
-static bool is_same_stream(const struct inode_facts *known,
-			   const struct inode_facts *found)
+static bool is_same_stream(const struct inode *known, const struct inode_facts *found)
 {
-	return known->size == found->size || known->size < 0 || found->size < 0;
+	return known->stream.size == found->size || known->stream.size < 0 ||
+	       found->size < 0;
 }
 
 /* The disk uses inode numbers again. An equal one is the same file where we hold it open, where the name is
@@ -285,8 +335,9 @@ static struct inode *find_same_disk(struct inodes *inodes, const struct name *na
 
 	if (!inode)
 		return NULL;
-	if (inode->facts.type == found->type &&
-	    (inode->handles || found->n_links > 1 || (name && name->inode == inode)))
+	if (inode->type == found->type &&
+	    (inode_has_handles(inode) || found->n_links > 1 ||
+	     (name && name->inode == inode)))
 		return inode;
 	return NULL;
 }
@@ -294,7 +345,7 @@ static struct inode *find_same_disk(struct inodes *inodes, const struct name *na
 static struct inode *find_same(struct inodes *inodes, const struct name *name,
 			       const struct inode_facts *found) REQUIRES(&inodes->lock)
 {
-	const struct inode_facts *known = name ? &name->inode->facts : NULL;
+	const struct inode *known = name ? name->inode : NULL;
 
 	if (found->kind == INODE_DISK)
 		return find_same_disk(inodes, name, found);
@@ -310,13 +361,13 @@ static struct inode *find_same(struct inodes *inodes, const struct name *name,
 static void update(struct inode *inode, const struct inode_facts *found)
 {
 	if (found->kind == INODE_FOLDER) {
-		inode->facts.dev = found->dev;
-		inode->facts.ino = found->ino;
+		inode->disk.dev = found->dev;
+		inode->disk.ino = found->ino;
 	}
 	if (found->kind == INODE_STREAM && found->size >= 0)
-		inode->facts.size = found->size;
+		inode->stream.size = found->size;
 	if (found->kind == INODE_STREAM && found->mtime_ns >= 0)
-		inode->facts.mtime_ns = found->mtime_ns;
+		inode->stream.mtime_ns = found->mtime_ns;
 }
 
 static int take_locked(struct inodes *inodes, struct inode *parent, const char *text,
@@ -384,12 +435,32 @@ void inodes_forget(struct inodes *inodes, uint64_t id, uint64_t n)
 	inodes_unlock(inodes);
 }
 
+bool inodes_have_shrunk(struct inodes *inodes)
+{
+	bool have;
+
+	mutex_lock(&inodes->lock);
+	have = inodes->n_peak >= MANY && inodes->n_inodes <= inodes->n_peak / 2;
+	if (have)
+		inodes->n_peak = inodes->n_inodes;
+	mutex_unlock(&inodes->lock);
+	return have;
+}
+
+void inodes_shrink(struct inodes *inodes)
+{
+	mutex_lock(&inodes->lock);
+	chains_shrink(&inodes->names);
+	chains_shrink(&inodes->disks);
+	mutex_unlock(&inodes->lock);
+}
+
 /* A root's folder: the path of what is below starts there. */
 static bool is_root_folder(const struct inodes *inodes, const struct inode *inode)
 	REQUIRES(&inodes->lock)
 {
 	return inode == inodes->top ||
-	       (inode->names && inode->names->parent->facts.kind == INODE_TOP);
+	       (inode->names && inode->names->parent->kind == INODE_TOP);
 }
 
 /* Length of the path by NAME, or -1 where a folder above has lost its name. */
@@ -477,7 +548,7 @@ uint64_t inodes_known_ino(struct inodes *inodes, struct inode *parent, const cha
 
 	mutex_lock(&inodes->lock);
 	known = find_name(inodes, parent, name);
-	ino = known ? known->inode->facts.st_ino : 0;
+	ino = known ? known->inode->st_ino : 0;
 	mutex_unlock(&inodes->lock);
 	return ino;
 }
@@ -487,7 +558,7 @@ uint64_t inodes_parent_ino(struct inodes *inodes, struct inode *inode)
 	uint64_t ino;
 
 	mutex_lock(&inodes->lock);
-	ino = inode->names ? inode->names->parent->facts.st_ino : inode->facts.st_ino;
+	ino = inode->names ? inode->names->parent->st_ino : inode->st_ino;
 	mutex_unlock(&inodes->lock);
 	return ino;
 }
@@ -497,7 +568,7 @@ uint64_t inodes_parent_id(struct inodes *inodes, struct inode *inode)
 	uint64_t id;
 
 	mutex_lock(&inodes->lock);
-	id = inode->names ? inode->names->parent->facts.id : 0;
+	id = inode->names ? inode_id(inode->names->parent) : 0;
 	mutex_unlock(&inodes->lock);
 	return id;
 }
@@ -572,8 +643,8 @@ void inodes_exchange(struct inodes *inodes, struct inode *parent, const char *na
 	if (one && other) {
 		struct inode *inode = one->inode;
 
-		parent->facts.n_changes++;
-		other_parent->facts.n_changes++;
+		inode_count_change(parent);
+		inode_count_change(other_parent);
 		give_name(one, other->inode);
 		give_name(other, inode);
 	} else {
@@ -587,7 +658,7 @@ void inodes_set_disk(struct inodes *inodes, struct inode *inode, uint64_t dev,
 		     uint64_t ino)
 {
 	mutex_lock(&inodes->lock);
-	inode->facts.dev = dev;
-	inode->facts.ino = ino;
+	inode->disk.dev = dev;
+	inode->disk.ino = ino;
 	mutex_unlock(&inodes->lock);
 }

@@ -43,7 +43,7 @@ struct inode_facts {
 	mode_t type;            /* S_IFMT bits */
 	int root;               /* -1: INODE_TOP */
 	uint64_t dev, ino;      /* on the disk; 0, 0: only in the view */
-	nlink_t n_links;        /* on the disk */
+	nlink_t n_links;        /* on the disk; of what was found only */
 	uint64_t st_ino;        /* shown */
 	int64_t size, mtime_ns; /* INODE_STREAM; -1 unknown */
 	/* set by the table */
@@ -69,6 +69,7 @@ struct inodes {
 		disks GUARDED_BY(&lock); /* INODE_DISK that have a name, by (dev, ino) */
 	uint64_t generation GUARDED_BY(&lock);
 	size_t n_inodes GUARDED_BY(&lock);
+	size_t n_peak GUARDED_BY(&lock); /* since inodes_have_shrunk() said so */
 	/* backings that no handle uses, the longest unused first */
 	struct inode *idle_first GUARDED_BY(&lock), *idle_last GUARDED_BY(&lock);
 	size_t n_idle GUARDED_BY(&lock), idle_max GUARDED_BY(&lock);
@@ -91,6 +92,10 @@ int inodes_take(struct inodes *inodes, struct inode *parent, const char *name,
 		const struct inode_facts *found, struct inode_facts *ret) _must_check_;
 /* The kernel gives N lookups back; the last one frees the inode. */
 void inodes_forget(struct inodes *inodes, uint64_t id, uint64_t n);
+/* Half of many inodes are gone since this was true last (or since there were most): time for inodes_shrink(). */
+bool inodes_have_shrunk(struct inodes *inodes);
+/* The tables get the size of what is left in them. */
+void inodes_shrink(struct inodes *inodes);
 
 /* Path below its root by its Nth name (0 = first), allocated; "" is a root's folder (for INODE_TOP too). -ESTALE where there is
  * no such name. FACTS may be NULL. */

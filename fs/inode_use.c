@@ -24,21 +24,34 @@ static bool was_young(struct timespec changed, int64_t now)
 	return timespec_ns(changed) + (is_fine ? YOUNG_FINE_NS : YOUNG_COARSE_NS) >= now;
 }
 
-static bool is_as_seen(const struct inode *inode, int64_t size, const struct stat *st)
+struct inode_use *inode_make_use(struct inode *inode)
 {
-	return inode->has_seen && inode->seen_size == size &&
-	       is_equal_time(inode->seen_mtime, st->st_mtim) &&
-	       is_equal_time(inode->seen_ctime, st->st_ctim);
+	if (!inode->use)
+		inode->use = calloc(1, sizeof(*inode->use));
+	return inode->use;
 }
 
+static bool is_as_seen(const struct inode *inode, int64_t size, const struct stat *st)
+{
+	const struct inode_use *use = inode->use;
+
+	return use && use->has_seen && use->seen_size == size &&
+	       is_equal_time(use->seen_mtime, st->st_mtim) &&
+	       is_equal_time(use->seen_ctime, st->st_ctim);
+}
+
+/* Without memory for it: not seen. */
 static void see(struct inode *inode, int64_t size, const struct stat *st)
 {
+	struct inode_use *use = inode_make_use(inode);
 	int64_t now = clock_wall_ms() * 1000000;
 
-	inode->has_seen = !was_young(st->st_mtim, now) && !was_young(st->st_ctim, now);
-	inode->seen_size = size;
-	inode->seen_mtime = st->st_mtim;
-	inode->seen_ctime = st->st_ctim;
+	if (!use)
+		return;
+	use->has_seen = !was_young(st->st_mtim, now) && !was_young(st->st_ctim, now);
+	use->seen_size = size;
+	use->seen_mtime = st->st_mtim;
+	use->seen_ctime = st->st_ctim;
 }
 
 bool inodes_keep_pages(struct inodes *inodes, struct inode *inode, const struct stat *st)
@@ -66,7 +79,7 @@ bool inodes_keep_listing(struct inodes *inodes, struct inode *inode,
 	bool keeps;
 
 	mutex_lock(&inodes->lock);
-	keeps = is_as_seen(inode, (int64_t)inode->facts.n_changes, st);
+	keeps = is_as_seen(inode, (int64_t)inode->n_changes, st);
 	mutex_unlock(&inodes->lock);
 	return keeps;
 }
@@ -90,29 +103,31 @@ void inodes_unlock(struct inodes *inodes)
 static void idle_remove(struct inodes *inodes, struct inode *inode)
 	REQUIRES(&inodes->lock)
 {
-	if (!inode->is_idle)
+	struct inode_use *use = inode->use;
+
+	if (!use || !use->is_idle)
 		return;
-	if (inode->idle_next)
-		inode->idle_next->idle_prev = inode->idle_prev;
+	if (use->idle_next)
+		use->idle_next->use->idle_prev = use->idle_prev;
 	else
-		inodes->idle_last = inode->idle_prev;
-	if (inode->idle_prev)
-		inode->idle_prev->idle_next = inode->idle_next;
+		inodes->idle_last = use->idle_prev;
+	if (use->idle_prev)
+		use->idle_prev->use->idle_next = use->idle_next;
 	else
-		inodes->idle_first = inode->idle_next;
-	inode->idle_next = inode->idle_prev = NULL;
-	inode->is_idle = false;
+		inodes->idle_first = use->idle_next;
+	use->idle_next = use->idle_prev = NULL;
+	use->is_idle = false;
 	inodes->n_idle--;
 }
 
 void inode_drop_backing(struct inodes *inodes, struct inode *inode)
 {
-	struct backing *backing = inode->backing;
+	struct backing *backing = inode->use ? inode->use->backing : NULL;
 
-	if (!backing || inode->handles)
+	if (!backing || inode_has_handles(inode))
 		return;
 	idle_remove(inodes, inode);
-	inode->backing = NULL;
+	inode->use->backing = NULL;
 	backing->next = inodes->dropped;
 	inodes->dropped = backing;
 }
@@ -126,19 +141,21 @@ static void trim_idle(struct inodes *inodes) REQUIRES(&inodes->lock)
 /* No handle uses it any more: kept, for the next open, where there can be one. */
 static void idle_add(struct inodes *inodes, struct inode *inode) REQUIRES(&inodes->lock)
 {
-	if (!inode->backing || inode->handles)
+	struct inode_use *use = inode->use;
+
+	if (!use->backing || use->handles)
 		return;
 	if (!inode->names) {
 		inode_drop_backing(inodes, inode);
 		return;
 	}
-	inode->idle_prev = inodes->idle_last;
-	if (inode->idle_prev)
-		inode->idle_prev->idle_next = inode;
+	use->idle_prev = inodes->idle_last;
+	if (use->idle_prev)
+		use->idle_prev->use->idle_next = inode;
 	else
 		inodes->idle_first = inode;
 	inodes->idle_last = inode;
-	inode->is_idle = true;
+	use->is_idle = true;
 	inodes->n_idle++;
 	trim_idle(inodes);
 }
@@ -157,53 +174,64 @@ struct backing *inodes_borrow_backing(struct inodes *inodes, struct inode *inode
 	struct backing *backing;
 
 	mutex_lock(&inodes->lock);
-	backing = inode->backing;
+	backing = inode->use ? inode->use->backing : NULL;
 	if (backing)
 		backing_ref(backing);
 	if (way)
-		*way = inode->way;
+		*way = (enum inode_way)inode->way;
 	mutex_unlock(&inodes->lock);
 	return backing;
 }
 
 /* The first open decides for all. */
-static int decide(struct inodes *inodes, struct handle *handle) REQUIRES(&inodes->lock)
+static int decide(struct handle *handle)
 {
 	struct inode *inode = handle->inode;
+	struct inode_use *use = inode->use;
 	struct backing *offered = steal(handle->backing);
 
 	if (inode->way == INODE_WAY_OPEN)
 		inode->way = offered ? INODE_WAY_KERNEL : INODE_WAY_DAEMON;
-	if (inode->way == INODE_WAY_KERNEL && !inode->backing && offered) {
-		inode->backing = offered;
+	if (inode->way == INODE_WAY_KERNEL && !use->backing && offered) {
+		use->backing = offered;
 		backing_ref(offered);
 	}
-	handle->backing = inode->backing;
+	handle->backing = use->backing;
 	if (handle->backing)
 		backing_ref(handle->backing);
-	return inode->way == INODE_WAY_KERNEL && !inode->backing ? -EIO : 0;
+	return inode->way == INODE_WAY_KERNEL && !use->backing ? -EIO : 0;
 }
 
 /* ---- handles ---- */
 
-int inodes_add_handle(struct inodes *inodes, struct handle *handle)
+static int add_handle(struct inodes *inodes, struct handle *handle)
+	REQUIRES(&inodes->lock)
 {
 	struct inode *inode = handle->inode;
-	int r = 0;
+	struct inode_use *use = inode_make_use(inode);
+	int r = use ? 0 : -ENOMEM;
+
+	if (r == 0 && handle->decides)
+		r = decide(handle);
+	if (r < 0)
+		return r;
+	idle_remove(inodes, inode);
+	handle->prev = NULL;
+	handle->next = use->handles;
+	if (handle->next)
+		handle->next->prev = handle;
+	use->handles = handle;
+	inode->n_refs++;
+	use->n_writers += handle->is_writing;
+	return 0;
+}
+
+int inodes_add_handle(struct inodes *inodes, struct handle *handle)
+{
+	int r;
 
 	mutex_lock(&inodes->lock);
-	if (handle->decides)
-		r = decide(inodes, handle);
-	if (r == 0) {
-		idle_remove(inodes, inode);
-		handle->prev = NULL;
-		handle->next = inode->handles;
-		if (handle->next)
-			handle->next->prev = handle;
-		inode->handles = handle;
-		inode->n_refs++;
-		inode->n_writers += handle->is_writing;
-	}
+	r = add_handle(inodes, handle);
 	mutex_unlock(&inodes->lock);
 	return r;
 }
@@ -211,6 +239,7 @@ int inodes_add_handle(struct inodes *inodes, struct handle *handle)
 void inodes_remove_handle(struct inodes *inodes, struct handle *handle)
 {
 	struct inode *inode = handle->inode;
+	struct inode_use *use = inode->use; /* a handle has it */
 
 	mutex_lock(&inodes->lock);
 	if (handle->next)
@@ -218,8 +247,8 @@ void inodes_remove_handle(struct inodes *inodes, struct handle *handle)
 	if (handle->prev)
 		handle->prev->next = handle->next;
 	else
-		inode->handles = handle->next;
-	inode->n_writers -= handle->is_writing;
+		use->handles = handle->next;
+	use->n_writers -= handle->is_writing;
 	idle_add(inodes, inode);
 	inode->n_refs--;
 	inode_put(inodes, inode);
@@ -228,10 +257,11 @@ void inodes_remove_handle(struct inodes *inodes, struct handle *handle)
 
 struct handle *inodes_borrow_handle(struct inodes *inodes, struct inode *inode)
 {
-	struct handle *found = NULL;
+	struct handle *found = NULL, *handle;
 
 	mutex_lock(&inodes->lock);
-	for (struct handle *handle = inode->handles; handle; handle = handle->next)
+	handle = inode->use ? inode->use->handles : NULL;
+	for (; handle; handle = handle->next)
 		if (atomic_load(&handle->fd) >= 0 && (!found || handle->is_writing))
 			found = handle;
 	if (found)
@@ -246,7 +276,7 @@ struct handle *inodes_any_handle(struct inodes *inodes)
 
 	mutex_lock(&inodes->lock);
 	for (struct inode *inode = inodes->all; inode && !handle; inode = inode->next)
-		handle = inode->handles;
+		handle = inode->use ? inode->use->handles : NULL;
 	mutex_unlock(&inodes->lock);
 	return handle;
 }
@@ -268,19 +298,21 @@ void inodes_fail_open(struct inodes *inodes, struct inode *inode)
 void inodes_begin_read(struct inodes *inodes, struct inode *inode)
 {
 	mutex_lock(&inodes->lock);
-	inode->n_reads++;
+	inode->use->n_reads++; /* by a handle */
 	mutex_unlock(&inodes->lock);
 }
 
 bool inodes_end_read(struct inodes *inodes, struct inode *inode)
 {
+	struct inode_use *use;
 	bool drops;
 
 	mutex_lock(&inodes->lock);
-	inode->n_reads--;
-	drops = inode->wants_drop && !inode->n_reads;
+	use = inode->use;
+	use->n_reads--;
+	drops = use->wants_drop && !use->n_reads;
 	if (drops)
-		inode->wants_drop = false;
+		use->wants_drop = false;
 	mutex_unlock(&inodes->lock);
 	return drops;
 }
@@ -295,12 +327,12 @@ static void walk_locked(struct inodes *inodes, const char *path, struct inode_sp
 		size_t len = strcspn(path, "/");
 		struct name *name = inode_find_name(inodes, at, path, len);
 
-		*ret = (struct inode_spot){ .parent_id = at->facts.id,
+		*ret = (struct inode_spot){ .parent_id = inode_id(at),
 					    .name = path,
 					    .name_len = len };
 		*ret_name = name;
 		if (!name || !path[len])
-			at->facts.n_changes++;
+			inode_count_change(at);
 		if (!name)
 			return;
 		if (!path[len]) {
@@ -333,8 +365,9 @@ bool inodes_unname_path(struct inodes *inodes, const char *path, uint64_t id)
 	if (spot.is_whole && spot.facts.id == id) {
 		struct inode *inode = name->inode;
 
-		is_free = inode->n_reads == 0;
-		inode->wants_drop = !is_free;
+		is_free = !inode->use || inode->use->n_reads == 0;
+		if (!is_free)
+			inode->use->wants_drop = true;
 		inode_drop_name(inodes, name);
 	}
 	inodes_unlock(inodes);
@@ -349,9 +382,9 @@ void inodes_set_size_path(struct inodes *inodes, const char *path, uint64_t id,
 
 	mutex_lock(&inodes->lock);
 	walk_locked(inodes, path, &spot, &name);
-	if (spot.is_whole && spot.facts.id == id) {
-		name->inode->facts.size = size;
-		name->inode->facts.mtime_ns = mtime_ns;
+	if (spot.is_whole && spot.facts.id == id && name->inode->kind == INODE_STREAM) {
+		name->inode->stream.size = size;
+		name->inode->stream.mtime_ns = mtime_ns;
 	}
 	mutex_unlock(&inodes->lock);
 }

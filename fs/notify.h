@@ -17,6 +17,7 @@ enum notice_kind {
 	NOTICE_ATTR,     /* size or time of a remote-only name */
 	NOTICE_STAT,     /* cached attributes of inode ID are to go; REL is "" */
 	NOTICE_PAGES,    /* cached pages of inode ID are to go; REL is "" */
+	NOTICE_MEMORY, /* nothing for the kernel: ours, of what it forgot, is to go back; REL is "" */
 };
 
 struct notice {

@@ -44,17 +44,46 @@ void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	} while (r == -EAGAIN);
 }
 
+/* After a mass of them memory goes back to the system, which nobody who forgets should wait for. */
+static void have_forgotten(struct fs *fs)
+{
+	if (inodes_have_shrunk(&fs->inodes))
+		notifier_push(fs->notifier,
+			      &(struct notice){ .kind = NOTICE_MEMORY, .rel = "" });
+}
+
 void fs_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
-	inodes_forget(&fs_of(req)->inodes, ino, n);
+	struct fs *fs = fs_of(req);
+
+	inodes_forget(&fs->inodes, ino, n);
+	have_forgotten(fs);
 	fuse_reply_none(req);
 }
 
 void fs_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
+	struct fs *fs = fs_of(req);
+
 	for (size_t i = 0; i < count; i++)
-		inodes_forget(&fs_of(req)->inodes, forgets[i].ino, forgets[i].nlookup);
+		inodes_forget(&fs->inodes, forgets[i].ino, forgets[i].nlookup);
+	have_forgotten(fs);
 	fuse_reply_none(req);
+}
+
+/* A folder without a name, by a handle that somebody has. R where there is none. */
+static int stat_removed(struct fs *fs, struct inode *inode, int r, struct stat *ret)
+{
+	struct handle *handle = inodes_borrow_handle(&fs->inodes, inode);
+	struct inode_facts facts;
+
+	if (!handle)
+		return r;
+	r = fstat(atomic_load(&handle->fd), ret) < 0 ? -errno : 0;
+	handle_unref(handle);
+	inodes_facts(&fs->inodes, inode, &facts);
+	ret->st_ino = facts.st_ino;
+	return r;
 }
 
 static int stat_folder(struct fs *fs, fuse_ino_t ino, struct stat *ret)
@@ -62,6 +91,8 @@ static int stat_folder(struct fs *fs, fuse_ino_t ino, struct stat *ret)
 	_cleanup_(folder_done) struct folder folder = { .fd = -1 };
 	int r = folder_open(fs, ino, &folder);
 
+	if (r == -ESTALE)
+		return stat_removed(fs, inodes_at(&fs->inodes, ino), r, ret);
 	return r < 0 ? r : folder_stat(&folder, ret);
 }
 

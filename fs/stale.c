@@ -2,6 +2,7 @@
 #include "fs/stale.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "sync/base/beneath.h"
@@ -160,6 +161,11 @@ void stale_tell(void *context, const struct notice *notice)
 	struct fs *fs = context;
 	_cleanup_(freep) char *path = NULL;
 
+	if (notice->kind == NOTICE_MEMORY) {
+		inodes_shrink(&fs->inodes);
+		malloc_trim(0);
+		return;
+	}
 	if (notice->kind == NOTICE_PAGES || notice->kind == NOTICE_STAT) {
 		if (notice->kind == NOTICE_PAGES)
 			drop_pages(fs, notice->id);

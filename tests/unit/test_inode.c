@@ -292,7 +292,11 @@ static void test_pages_wait_for_reads(void **state)
 	struct inodes *inodes = *state;
 	uint64_t f = take(inodes, INODE_TOP_ID, "f", stream(1));
 	struct inode *inode = inodes_at(inodes, f);
+	struct handle *handle;
 
+	assert_int_equal(
+		handle_new(inodes, inode, &(struct handle_setup){ .fd = -1 }, &handle),
+		0);
 	inodes_begin_read(inodes, inode);
 	inodes_begin_read(inodes, inode);
 	assert_false(inodes_unname_path(inodes, "f", f));
@@ -300,6 +304,7 @@ static void test_pages_wait_for_reads(void **state)
 	assert_true(inodes_end_read(inodes, inode));
 	inodes_begin_read(inodes, inode);
 	assert_false(inodes_end_read(inodes, inode));
+	handle_release(inodes, handle);
 }
 
 static void test_who_was_opened_may_have_pages(void **state)
@@ -383,6 +388,37 @@ static void test_many_names(void **state)
 	assert_int_equal(inodes_count(inodes), before + 1);
 }
 
+/* Told once, for each half; what is left is found in the smaller tables. */
+static void test_many_forgotten(void **state)
+{
+	enum { N = 50000, KEPT = 100 };
+	static uint64_t ids[N];
+	struct inodes *inodes = *state;
+	size_t n_told = 0;
+	char name[32];
+
+	for (size_t i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "m%zu", i);
+		ids[i] = take(inodes, INODE_TOP_ID, name, disk(200000 + i, 1));
+	}
+	assert_false(inodes_have_shrunk(inodes));
+	for (size_t i = KEPT; i < N; i++) {
+		inodes_forget(inodes, ids[i], 1);
+		if (!inodes_have_shrunk(inodes))
+			continue;
+		n_told++;
+		inodes_shrink(inodes);
+		assert_false(inodes_have_shrunk(inodes));
+	}
+	assert_int_equal(n_told, 2); /* 25,000, 12,500; then they are few */
+	for (size_t i = 0; i < KEPT; i++) {
+		snprintf(name, sizeof(name), "m%zu", i);
+		assert_int_equal(take(inodes, INODE_TOP_ID, name, disk(200000 + i, 1)),
+				 ids[i]);
+	}
+	assert_int_equal(inodes_count(inodes), 1 + KEPT);
+}
+
 static void test_changes_are_counted(void **state)
 {
 	struct inodes *inodes = *state;
@@ -431,6 +467,7 @@ int main(void)
 		CASE(test_a_listing_is_kept_while_unchanged),
 		CASE(test_pages_kept_while_unchanged),
 		CASE(test_many_names),
+		CASE(test_many_forgotten),
 		CASE(test_changes_are_counted),
 	};
 
