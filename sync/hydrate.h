@@ -141,6 +141,9 @@ int hydrate_get_state(struct hydrator *hydrator, int root, const char *rel,
 /* Present ranges of the staged file, ascending (offset, length pairs); allocated. */
 int hydrate_get_ranges(struct hydrator *hydrator, int root, const char *rel,
 		       int64_t **ret, size_t *ret_n);
+/* Something is being fetched, or listed. */
+bool hydrator_is_at_work(struct hydrator *hydrator);
+
 struct hydrate_totals {
 	int64_t files, bytes; /* still to come, background */
 	int64_t bytes_done;   /* since start */

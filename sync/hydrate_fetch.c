@@ -432,7 +432,7 @@ static bool find_free_locked(const struct hydrate_file *file, int64_t pos,
 static bool find_rest_locked(struct hydrate_file *file, struct range *ret)
 {
 	int64_t chunk = file->hydrator->config->chunk_bytes;
-	int64_t most = (file->size / 8 + chunk - 1) / chunk * chunk;
+	int64_t most = (file->size / 4 + chunk - 1) / chunk * chunk;
 
 	if (!hydrate_has_background(file))
 		return false;

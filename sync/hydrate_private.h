@@ -41,8 +41,8 @@
 #define HYDRATE_LINGER_MS 10000 /* a closed file is kept for the next open */
 #define HYDRATE_LINGER_MAX 256  /* as many */
 #define HYDRATE_SPAN_MAX \
-	(128LL           \
-	 << 20) /* of one request of the background: an eighth of the file, up to that */
+	(256LL           \
+	 << 20) /* of one request of the background: a quarter of the file, up to that */
 #define HYDRATE_SEEN_MS \
 	10000 /* what the remote said of an object that long ago will do between two ranges */
 #define HYDRATE_TORN_MAX 3

@@ -112,6 +112,16 @@ int hydrate_get_ranges(struct hydrator *hydrator, int root, const char *rel,
 	return 0;
 }
 
+bool hydrator_is_at_work(struct hydrator *hydrator)
+{
+	bool is_at_work;
+
+	mutex_lock(&hydrator->lock);
+	is_at_work = hydrator->n_busy > 0;
+	mutex_unlock(&hydrator->lock);
+	return is_at_work;
+}
+
 void hydrate_get_totals(struct hydrator *hydrator, struct hydrate_totals *ret)
 {
 	struct map_slot *slot;

@@ -13,6 +13,8 @@
 
 #define LOOK_AT_ONCE 32
 #define AN_HOUR ((int64_t)3600000)
+#define PUT_OFF_MS \
+	((int64_t)600000) /* for comparing everything, while files are on their way */
 #define TOKEN "changes"
 #define COMPARED "compared"
 
@@ -471,10 +473,34 @@ static void go_on_comparing(struct engine *engine)
 		log_error("comparing the remote with the records ended early: %s",
 			  error_text(NULL, r));
 	news->is_comparing = false;
+	news->compare_by_ms = 0;
 	news->next_compare_ms = clock_mono_ms() + engine->config->timing.compare_ms;
 	now = strf("%" PRId64, clock_wall_ms());
 	if (r == INDEX_NONE && now)
 		index_set_remote_fact(engine->index, COMPARED, now);
+}
+
+static bool is_at_work(struct engine *engine)
+{
+	int64_t n_jobs;
+
+	mutex_lock(&engine->lock);
+	n_jobs = engine->n_jobs;
+	mutex_unlock(&engine->lock);
+	return n_jobs || hydrator_is_at_work(engine->hydrator);
+}
+
+/* Everything is compared in a quiet moment: what people wait for is asked first. */
+static bool may_compare(struct engine *engine)
+{
+	struct news *news = &engine->news;
+	int64_t now = clock_mono_ms();
+
+	if (!news->compare_by_ms)
+		news->compare_by_ms = now + PUT_OFF_MS;
+	if (is_at_work(engine) || !news->quiet_ms)
+		news->quiet_ms = now + engine->config->timing.settled_ms;
+	return now >= news->quiet_ms || now >= news->compare_by_ms;
 }
 
 /* What the index knows of before. */
@@ -524,7 +550,7 @@ void news_due(struct engine *engine)
 	if (!news->is_comparing && now >= news->next_compare_ms &&
 	    (!can_ask(engine) || news->has_asked))
 		compare_all(engine);
-	if (news->is_comparing)
+	if (news->is_comparing && may_compare(engine))
 		go_on_comparing(engine);
 	keep_token(engine);
 }
@@ -538,7 +564,10 @@ int64_t news_next_ms(struct engine *engine)
 
 	if (news->is_busy || !news->is_started || !is_possible(engine))
 		return INT64_MAX;
-	if (news->is_comparing || map_size(&news->folders))
+	if (news->is_comparing)
+		next = news->quiet_ms < news->compare_by_ms ? news->quiet_ms
+							    : news->compare_by_ms;
+	if (map_size(&news->folders))
 		next = 0;
 	if (can_ask(engine) && news->next_ask_ms < next)
 		next = news->next_ask_ms;

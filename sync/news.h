@@ -29,7 +29,9 @@ struct news {
 	struct map folders;  /* "ROOT:REL": to be compared as a whole */
 	struct map twins;    /* "ROOT:REL": names that stand for several things there */
 	bool is_comparing;   /* everything */
-	int64_t after;       /* the folder compared last */
+	int64_t compare_by_ms; /* put off until a quiet moment, and no longer than this; 0: not put off */
+	int64_t quiet_ms; /* monotonic: when it will have been quiet for a while */
+	int64_t after;    /* the folder compared last */
 };
 
 void news_done(struct news *news);

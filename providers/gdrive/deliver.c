@@ -11,7 +11,7 @@
 #include "providers/gdrive/ticket.h"
 #include "sync/base/path.h"
 
-#define CHUNK ((uint64_t)256 << 20) /* of a session: a request each */
+#define CHUNK ((uint64_t)512 << 20) /* of a session: a request each */
 #define IDLE_MAX 3                  /* answers without a byte more */
 #define SESSIONS_MAX 3              /* that may get lost in one call */
 #define FIELDS "fields=" WIRE_FILE_FIELDS

@@ -8,7 +8,6 @@
 #include "sync/base/clock.h"
 
 #define POLL_MS 50
-#define ABSENT_MS 2000
 
 struct claim {
 	char *key;
@@ -50,20 +49,21 @@ char *errand_id(const struct errand *errand, size_t depth)
 }
 
 /* FNV-1a of root and path. */
-static uint64_t hash_of(const struct errand *errand)
+static uint64_t hash_of(const struct errand *errand, const char *path)
 {
 	uint64_t hash = 0xcbf29ce484222325;
 
 	for (const char *p = errand->root->path; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
-	for (const char *p = errand->path; *p; p++)
+	hash = (hash ^ '/') * 0x100000001b3;
+	for (const char *p = path; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
 	return hash;
 }
 
-void absent_note(const struct errand *errand)
+void absent_note(const struct errand *errand, const char *path)
 {
-	struct absent absent = { hash_of(errand), clock_mono_ms() };
+	struct absent absent = { hash_of(errand, path), clock_mono_ms() };
 	struct drive *drive = errand->drive;
 
 	mutex_lock(&drive->lock);
@@ -71,11 +71,11 @@ void absent_note(const struct errand *errand)
 	mutex_unlock(&drive->lock);
 }
 
-bool absent_is_known(const struct errand *errand)
+bool absent_is_known(const struct errand *errand, const char *path, int64_t max_age_ms)
 {
-	int64_t since_ms = clock_mono_ms() - ABSENT_MS;
+	int64_t since_ms = clock_mono_ms() - max_age_ms;
 	struct drive *drive = errand->drive;
-	uint64_t hash = hash_of(errand);
+	uint64_t hash = hash_of(errand, path);
 	bool is_known = false;
 
 	mutex_lock(&drive->lock);

@@ -76,9 +76,10 @@ static inline bool errand_is_canceled(const struct errand *errand)
 	return __atomic_load_n(&errand->call->cancel, __ATOMIC_RELAXED);
 }
 
-/* Nothing is at the errand's path. For a moment a store need not ask the same again: two at once are noticed after. */
-void absent_note(const struct errand *errand);
-bool absent_is_known(const struct errand *errand);
+/* Nothing is at PATH of the errand's root. For a moment a store need not ask the same again: two at once are noticed after. */
+#define ABSENT_MS 2000
+void absent_note(const struct errand *errand, const char *path);
+bool absent_is_known(const struct errand *errand, const char *path, int64_t max_age_ms);
 
 /* An object was looked at just now, and may be read. */
 void seen_note(const struct errand *errand, const char *id, const char *revision,

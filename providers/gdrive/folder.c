@@ -12,6 +12,7 @@
 #include "sync/base/path.h"
 
 #define FRESH_MS 60000
+#define MISSED_MS 10000 /* a folder that was missing is made without another look */
 
 struct folder {
 	char *id, *parent;
@@ -24,6 +25,7 @@ struct level {
 	const char *parent;
 	int64_t max_age_ms;
 	bool can_make;
+	bool is_missed; /* it was missing a moment ago, where the root was there */
 };
 
 void folder_free(struct folder *folder)
@@ -108,6 +110,16 @@ static int check(const struct errand *errand, const struct level *level, const c
 	return r;
 }
 
+/* That it was missing is believed where it is made, and where an older answer will do. */
+static bool was_missing(const struct errand *errand, const struct level *level)
+{
+	int64_t ms = errand->call->max_age_ms;
+
+	if (level->can_make || ms > MISSED_MS)
+		ms = MISSED_MS;
+	return absent_is_known(errand, level->path, ms);
+}
+
 /* ---- one level ---- */
 
 static int take(const struct errand *errand, const struct level *level,
@@ -119,6 +131,12 @@ static int take(const struct errand *errand, const struct level *level,
 		return r;
 	*ret = strdup(file->id);
 	return *ret ? 0 : -ENOMEM;
+}
+
+static int say_missing(const struct errand *errand, const struct level *level)
+{
+	return errand_say(errand, PROVIDER_GONE, "is not there: there is no folder '%s'",
+			  level->path);
 }
 
 /* PROVIDER_GONE: nothing has the name. */
@@ -137,8 +155,7 @@ static int look(const struct errand *errand, const struct level *level, char **r
 		return errand_say(errand, PROVIDER_REFUSED,
 				  "cannot be: '%s' is a file at Drive, no folder",
 				  level->path);
-	return errand_say(errand, PROVIDER_GONE, "is not there: there is no folder '%s'",
-			  level->path);
+	return say_missing(errand, level);
 }
 
 static size_t depth_of(const char *path)
@@ -163,7 +180,7 @@ static int make(const struct errand *errand, const struct level *level, char **r
 		return r;
 	r = recall(errand->root, level, ret, &is_fresh);
 	if (r == 0 && !*ret)
-		r = look(errand, level, ret);
+		r = level->is_missed ? PROVIDER_GONE : look(errand, level, ret);
 	if (r == PROVIDER_GONE)
 		r = make_folder(errand,
 				&(struct make_place){ .parent = level->parent,
@@ -178,7 +195,7 @@ static int make(const struct errand *errand, const struct level *level, char **r
 	return r;
 }
 
-static int step(const struct errand *errand, const struct level *level, char **ret)
+static int step(const struct errand *errand, struct level *level, char **ret)
 {
 	_cleanup_(freep) char *id = NULL;
 	bool is_fresh = false;
@@ -192,13 +209,16 @@ static int step(const struct errand *errand, const struct level *level, char **r
 	}
 	if (r != 0 && r != PROVIDER_GONE)
 		return r;
-	return level->can_make ? make(errand, level, ret) : look(errand, level, ret);
+	level->is_missed = r == 0 && was_missing(errand, level);
+	if (level->can_make)
+		return make(errand, level, ret);
+	return level->is_missed ? say_missing(errand, level) : look(errand, level, ret);
 }
 
 /* ---- all levels ---- */
 
-/* A folder is gone only where the root is there: lost is not empty. */
-static int check_root(const struct errand *errand)
+/* The folder PATH is gone only where the root is there: lost is not empty. */
+static int check_root(const struct errand *errand, const char *path)
 {
 	_cleanup_(freep) char *root = NULL;
 	struct error said = errand->call->error;
@@ -206,6 +226,7 @@ static int check_root(const struct errand *errand)
 
 	if (r != 0)
 		return r;
+	absent_note(errand, path);
 	errand->call->error = said;
 	return PROVIDER_GONE;
 }
@@ -214,6 +235,7 @@ static int walk(const struct errand *errand, const char *path, int64_t max_age_m
 		bool can_make, char **ret)
 {
 	_cleanup_(freep) char *id = NULL, *prefix = NULL;
+	bool is_missed = false;
 	size_t len = 0;
 	int r;
 
@@ -231,11 +253,12 @@ static int walk(const struct errand *errand, const char *path, int64_t max_age_m
 		level.max_age_ms =
 			path[len] || max_age_ms > FRESH_MS ? FRESH_MS : max_age_ms;
 		r = step(errand, &level, &next);
+		is_missed = level.is_missed;
 		free(id);
 		id = next;
 	}
-	if (r == PROVIDER_GONE)
-		return check_root(errand);
+	if (r == PROVIDER_GONE && !is_missed)
+		return check_root(errand, prefix ? prefix : "");
 	if (r != 0)
 		return r;
 	*ret = steal(id);

@@ -216,7 +216,7 @@ static int gdrive_stat(struct provider *base, const struct provider_ref *ref,
 		return item_fill(&file, ret);
 	r = end(&errand, r);
 	if (r == PROVIDER_GONE)
-		absent_note(&errand);
+		absent_note(&errand, errand.path);
 	return r;
 }
 

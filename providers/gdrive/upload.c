@@ -161,7 +161,8 @@ static int before_last(void *context)
 	/* one query tells the same of small files, afterwards */
 	if (put->size > DELIVER_SMALL)
 		r = check_folder(store);
-	else if (!put->previous && !put->ref.id && absent_is_known(store->errand))
+	else if (!put->previous && !put->ref.id &&
+		 absent_is_known(store->errand, store->errand->path, ABSENT_MS))
 		return 0;
 	if (r == 0)
 		r = look(store, &store->delivery.sent, &then);

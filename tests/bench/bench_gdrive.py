@@ -9,6 +9,7 @@ the times are those of this machine and of a server in Python.
 
 import argparse
 import collections
+import contextlib
 import os
 import pathlib
 import shutil
@@ -52,11 +53,14 @@ def make_sources(folder, sizes):
     harness.write_large(folder / 'large/cache.vdb', sizes['large'])
 
 
-def bench_sitefs(folder, sources, sizes):
+@contextlib.contextmanager
+def make_world(folder):
+    """A studio and a server of its own, so that no piece of work pays for what another one left in the feed."""
     import harness
     from drive import Drive
     from gdrive.server import Server
 
+    folder.mkdir()
     world = harness.World(folder, pathlib.Path(tempfile.mkdtemp(prefix='bench-')))
     world.timer.cancel()
     world.config['loop_delay'] = 60  # as a studio has it: stories ask each second what has changed
@@ -64,25 +68,46 @@ def bench_sitefs(folder, sources, sizes):
         with Server(seed=1) as server:
             studio = world.site('studio')
             Drive(world, server)
-            for part in ('small', 'large'):
-                shutil.copytree(sources / part, studio.root / part)
-                studio.publish(*(path.relative_to(studio.root) for path in sorted((studio.root / part).iterdir())),
-                               name=part)
-                with Row(server) as row:
-                    studio.sync_once()
-                row.show('sitefs', f'{part} up', sizes['small'] if part == 'small' else 1)
-            home = world.site('local_0')
-            with Row(server) as row:
-                home.mount()
-                with open(home.mnt / 'large/cache.vdb', 'rb') as file:
-                    while file.read(1 << 20):
-                        pass
-                home.wait_state('large/cache.vdb', 'local')
-            row.show('sitefs', 'large down', 1)
-            home.umount()
-            compare_folder(server, world, studio, sizes['folder'])
+            yield server, world, studio
     finally:
         world.end()
+
+
+def publish(studio, sources, part):
+    shutil.copytree(sources / part, studio.root / part)
+    studio.publish(*(path.relative_to(studio.root) for path in sorted((studio.root / part).iterdir())), name=part)
+
+
+def bench_small(folder, sources, n):
+    with make_world(folder / 'small') as (server, _, studio):
+        publish(studio, sources, 'small')
+        with Row(server) as row:
+            studio.sync_once()
+        row.show('sitefs', 'small up', n)
+
+
+def bench_large(folder, sources):
+    with make_world(folder / 'large') as (server, world, studio):
+        publish(studio, sources, 'large')
+        with Row(server) as row:
+            studio.sync_once()
+        row.show('sitefs', 'large up', 1)
+        home = world.site('local_0')
+        with Row(server) as row:
+            home.mount()
+            with open(home.mnt / 'large/cache.vdb', 'rb') as file:
+                while file.read(1 << 20):
+                    pass
+            home.wait_state('large/cache.vdb', 'local')
+        row.show('sitefs', 'large down', 1)
+        home.umount()
+
+
+def bench_sitefs(folder, sources, sizes):
+    bench_small(folder, sources, sizes['small'])
+    bench_large(folder, sources)
+    with make_world(folder / 'folder') as (server, world, studio):
+        compare_folder(server, world, studio, sizes['folder'])
 
 
 def compare_folder(server, world, studio, n):

@@ -172,7 +172,7 @@ static void test_reads_overtake_a_long_request(void **state)
 	assert_int_equal(hydrate_fetch(bed->hydrator, 0, REL, POOL_DOWNLOAD, 50), 0);
 	bed_wait_held(bed, 3);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(bed->remote.fetches[i].length, 3 * BED_MIB);
+		assert_int_equal(bed->remote.fetches[i].length, 5 * BED_MIB);
 	handle = bed_open(bed, REL);
 	bed_begin_read(bed, handle, &read, 2 * BED_MIB + 512 * BED_KIB, 1000);
 	bed_wait_held(bed, 4);
