@@ -16,8 +16,6 @@
 #include "sync/engine_private.h"
 #include "sync/survey.h"
 
-#define LISTED_WAIT_MS 5000
-
 /* The path of a representation that was found missing last: asked first the next time, so that the next frame
  * of a long sequence costs one look and not one per file. */
 struct missing {
@@ -372,23 +370,6 @@ static void handle_listed(struct engine *engine, struct mail *mail)
 	if (r < 0)
 		log_error("cannot note the listing of '%s': %s", mail->rel,
 			  error_text(NULL, r));
-	mutex_lock(&engine->lock);
-	engine->n_listed++;
-	cond_broadcast(&engine->changed);
-	mutex_unlock(&engine->lock);
-}
-
-/* Until the sync thread has handled what was posted before; it is never away for long. */
-static void wait_listed(struct engine *engine, int64_t ticket)
-{
-	int64_t deadline = clock_mono_ms() + LISTED_WAIT_MS;
-
-	mutex_lock(&engine->lock);
-	while (engine->n_listed < ticket && !engine->is_stopping)
-		if (cond_wait_until(&engine->changed, &engine->lock, deadline) ==
-		    -ETIMEDOUT)
-			break;
-	mutex_unlock(&engine->lock);
 }
 
 void arrive_listed(void *context, int root, const char *rel_folder,
@@ -398,7 +379,6 @@ void arrive_listed(void *context, int root, const char *rel_folder,
 	_cleanup_(mail_freep) struct mail *mail =
 		mail_new(handle_listed, root, rel_folder);
 	struct engine *engine = context;
-	int64_t ticket;
 
 	if (!mail || error)
 		return;
@@ -414,12 +394,8 @@ void arrive_listed(void *context, int root, const char *rel_folder,
 		if (!mail->names[i])
 			return;
 	}
-	/* mail is handled in order: when as many listings are done as were posted, ours is */
-	mutex_lock(&engine->lock);
-	ticket = ++engine->n_listings;
-	mutex_unlock(&engine->lock);
 	engine_post(engine, steal(mail));
-	wait_listed(engine, ticket);
+	engine_await_mail(engine);
 }
 
 void arrive_fault(void *context, int outcome, const char *text)

@@ -52,23 +52,6 @@ void engine_wake(struct engine *engine)
 	mutex_unlock(&engine->lock);
 }
 
-void engine_post(struct engine *engine, struct mail *mail)
-{
-	if (!mail) {
-		log_error("no memory for a result: it is found again at the next sweep");
-		return;
-	}
-	mutex_lock(&engine->lock);
-	mail->next = NULL;
-	if (engine->mail_last)
-		engine->mail_last->next = mail;
-	else
-		engine->mail_first = mail;
-	engine->mail_last = mail;
-	mutex_unlock(&engine->lock);
-	engine_wake(engine);
-}
-
 void engine_tell(struct engine *engine, int root, const char *rel,
 		 enum engine_change change)
 {

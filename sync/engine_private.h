@@ -98,8 +98,7 @@ struct engine {
 	void (*listener)(void *context, int root, const char *rel,
 			 enum engine_change change) GUARDED_BY(&lock);
 	void *listener_context GUARDED_BY(&lock);
-	int64_t n_listings GUARDED_BY(&lock), n_listed
-		GUARDED_BY(&lock); /* posted, handled */
+	int64_t n_posted GUARDED_BY(&lock), n_handled GUARDED_BY(&lock); /* mail, ever */
 	struct map missing
 		GUARDED_BY(&lock); /* "PROJECT/REPRE" -> struct missing (arrive.c) */
 	struct call *
@@ -130,11 +129,16 @@ struct engine_job {
 	void (*drop)(struct engine_job *job);
 };
 
+/* ---- mail.c ---- */
+/* Takes MAIL (NULL is ignored) and wakes the sync thread. */
+void engine_post(struct engine *engine, struct mail *mail);
+/* Until what was posted before is handled, which the sync thread does in order; after 5 s without. Not on the sync
+ * thread. */
+void engine_await_mail(struct engine *engine);
+
 /* ---- engine.c ---- */
 struct assess_setup engine_assess_setup(const struct engine *engine);
 bool engine_is_stopping(struct engine *engine);
-/* Takes MAIL (NULL is ignored) and wakes the sync thread. */
-void engine_post(struct engine *engine, struct mail *mail);
 void engine_wake(struct engine *engine);
 /* Tells the listener (fs) and the watchers. */
 void engine_tell(struct engine *engine, int root, const char *rel,

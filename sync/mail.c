@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sync/base/clock.h"
+#include "sync/base/log.h"
+#include "sync/engine_private.h"
+
+#define AWAIT_MS 5000
+
 struct mail *mail_new(void (*handle)(struct engine *engine, struct mail *mail), int root,
 		      const char *rel)
 {
@@ -78,4 +84,36 @@ void mail_free(struct mail *mail)
 	free(mail->rel);
 	free(mail->text);
 	free(mail);
+}
+
+void engine_post(struct engine *engine, struct mail *mail)
+{
+	if (!mail) {
+		log_error("no memory for a result: it is found again at the next sweep");
+		return;
+	}
+	mutex_lock(&engine->lock);
+	mail->next = NULL;
+	if (engine->mail_last)
+		engine->mail_last->next = mail;
+	else
+		engine->mail_first = mail;
+	engine->mail_last = mail;
+	engine->n_posted++;
+	mutex_unlock(&engine->lock);
+	engine_wake(engine);
+}
+
+void engine_await_mail(struct engine *engine)
+{
+	int64_t deadline = clock_mono_ms() + AWAIT_MS;
+	int64_t posted;
+
+	mutex_lock(&engine->lock);
+	posted = engine->n_posted;
+	while (engine->n_handled < posted && !engine->is_stopping)
+		if (cond_wait_until(&engine->changed, &engine->lock, deadline) ==
+		    -ETIMEDOUT)
+			break;
+	mutex_unlock(&engine->lock);
 }

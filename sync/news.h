@@ -43,8 +43,6 @@ int64_t news_next_ms(struct engine *engine);
 bool news_is_settled(struct engine *engine);
 /* That path may not be what the index says: it is looked at soon. */
 void news_suspect(struct engine *engine, int root, const char *rel);
-/* The same from any thread. */
-void news_ask(struct engine *engine, int root, const char *rel);
 /* Somebody surveyed it for other reasons. Any thread. */
 struct survey_finding;
 void news_tell(struct engine *engine, const struct survey_finding *finding);

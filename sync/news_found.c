@@ -85,6 +85,12 @@ static void doubt(struct engine *engine, const struct found *found)
 		suspect->due_ms += act_backoff_ms(engine->config, ++suspect->n_doubts);
 }
 
+/* Somebody has looked since. A time to come is one of a clock that was wrong. */
+static bool is_outdated(const struct index_object *known, const struct index_object *seen)
+{
+	return known->seen_ms > seen->seen_ms && known->seen_ms <= clock_wall_ms();
+}
+
 /* 1 where it is trouble that nobody knew of. */
 static int apply(struct engine *engine, const struct found *found,
 		 struct outbox_rows *rows)
@@ -98,6 +104,10 @@ static int apply(struct engine *engine, const struct found *found,
 
 	if (r != 0)
 		return r == INDEX_NONE ? 0 : r;
+	if (is_outdated(&path.object, &found->object)) {
+		index_path_done(&path);
+		return 0;
+	}
 	was_trouble = is_trouble(&path.object);
 	is_believed = !is_trouble(&found->object) || is_confirmed(engine, found, &path);
 	/* what cannot be told from outside clears nothing that a reading has shown */
@@ -178,14 +188,4 @@ void news_tell(struct engine *engine, const struct survey_finding *finding)
 		free(errand);
 	}
 	mail_free(mail);
-}
-
-static void handle_question(struct engine *engine, struct mail *mail)
-{
-	news_suspect(engine, mail->root, mail->rel);
-}
-
-void news_ask(struct engine *engine, int root, const char *rel)
-{
-	engine_post(engine, mail_new(handle_question, root, rel));
 }

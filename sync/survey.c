@@ -72,6 +72,7 @@ struct look {
 	struct provider_trace trace;
 	enum index_object_state state;
 	int n_twins;
+	int64_t begun_ms; /* wall time */
 };
 
 static void look_done(struct look *look)
@@ -187,7 +188,7 @@ static int tell(const struct look *look)
 			    .size = is_there ? look->object.size : -1,
 			    .mtime_ns = is_there ? look->object.mtime_ns : -1,
 			    .digest = look->object.digest,
-			    .seen_ms = clock_wall_ms() },
+			    .seen_ms = look->begun_ms },
 	};
 
 	if (is_trouble) {
@@ -245,9 +246,9 @@ static int load(struct look *look)
 
 int survey_path(const struct survey *survey, int root, const char *rel)
 {
-	_cleanup_(look_done) struct look look = { .survey = survey,
-						  .root = root,
-						  .rel = rel };
+	_cleanup_(look_done) struct look look = {
+		.survey = survey, .root = root, .rel = rel, .begun_ms = clock_wall_ms()
+	};
 	int r = load(&look);
 
 	if (r != 0)
@@ -272,6 +273,7 @@ struct listing {
 	int root;
 	const char *folder;
 	struct map names; /* name -> struct listed */
+	int64_t begun_ms; /* wall time */
 	char **published; /* names of files that the index has there */
 	size_t n_published, cap;
 };
@@ -348,7 +350,8 @@ static int look_at_published(struct listing *listing, const char *name)
 	_cleanup_(freep) char *rel = path_join(listing->folder, name);
 	_cleanup_(look_done) struct look look = { .survey = listing->survey,
 						  .root = listing->root,
-						  .rel = rel };
+						  .rel = rel,
+						  .begun_ms = listing->begun_ms };
 	bool is_object = listed && !listed->is_folder;
 	int r;
 
@@ -395,7 +398,8 @@ int survey_folder(const struct survey *survey, int root, const char *folder)
 {
 	_cleanup_(listing_done) struct listing listing = { .survey = survey,
 							   .root = root,
-							   .folder = folder };
+							   .folder = folder,
+							   .begun_ms = clock_wall_ms() };
 	struct engine *engine = survey->engine;
 	struct provider_ref ref = { .root = roots_name(engine->roots, root),
 				    .path = folder };

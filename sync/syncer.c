@@ -139,6 +139,10 @@ static void handle_mail(struct engine *engine)
 		next = mail->next;
 		mail->handle(engine, mail);
 		mail_free(mail);
+		mutex_lock(&engine->lock);
+		engine->n_handled++;
+		cond_broadcast(&engine->changed);
+		mutex_unlock(&engine->lock);
 	}
 }
 

@@ -335,6 +335,8 @@ int engine_verify(struct engine *engine, int root, const char *rel,
 	else
 		r = engine_each_file(engine, root, rel, false, check_disk, &verify);
 	engine_call_end(engine, &verify.call);
+	/* whoever reads next sees what was found */
+	engine_await_mail(engine);
 	if (r > 0 || verify.call.provider.error.text[0])
 		*error = verify.call.provider.error;
 	ret->n_checked += verify.result.n_checked;

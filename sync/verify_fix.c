@@ -85,6 +85,34 @@ void verify_fix_disk(struct verify *verify, const struct assessment *a,
 
 /* ---- the remote: its trash ---- */
 
+/* At once: a look that began before may say otherwise. */
+static void tell_restored(struct verify *verify, const struct survey_finding *found,
+			  const struct provider_object *object)
+{
+	const struct truth *truth = &found->path->truth;
+	/* untrash() compared it with what is known of it */
+	bool is_proven =
+		truth->size >= 0 && (truth->digest.has_sha256 || truth->digest.has_md5);
+	struct survey_finding restored = {
+		.root = found->root,
+		.rel = found->rel,
+		.path = found->path,
+		.object = { .state = is_proven ? OBJECT_PRESENT
+					       : survey_judge(verify->engine, found->path,
+							      object),
+			    .id = object->id,
+			    .revision = object->revision,
+			    .document_id = object->document_id,
+			    .size = object->size,
+			    .mtime_ns = object->mtime_ns,
+			    .digest = object->digest,
+			    .seen_ms = clock_wall_ms() },
+		.is_news = true,
+	};
+
+	news_tell(verify->engine, &restored);
+}
+
 /* 0 with is_fixed, or without: it is not there. */
 static int from_trash(struct verify *verify, const struct survey_finding *found,
 		      struct verify_finding *finding)
@@ -111,10 +139,10 @@ static int from_trash(struct verify *verify, const struct survey_finding *found,
 		return 0;
 	r = provider->ops->untrash(provider, &ref, &wanted, &verify->call.provider,
 				   &object);
-	provider_object_done(&object);
 	if (r == 0) {
 		finding->is_fixed = true;
-		news_ask(engine, found->root, found->rel);
+		tell_restored(verify, found, &object);
+		provider_object_done(&object);
 		return 0;
 	}
 	finding->fix = NULL;
