@@ -70,6 +70,9 @@ int feed_open(struct engine *engine)
 		return r;
 	}
 	engine->store->poll_ms = engine->config->loop_delay_ms;
+	engine->store->sites[0] = engine->config->active_site;
+	engine->store->sites[1] =
+		engine->config->remote_site[0] ? engine->config->remote_site : NULL;
 	engine->store->takeover_ms = engine->config->timing.takeover_ms;
 	set_wakeable(engine, engine->store);
 	set_reachable(engine, 0, "");

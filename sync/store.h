@@ -150,6 +150,9 @@ struct store_ops {
 		     store_event_fn *fn, void *context);
 	/* Ends a watch() of this handle at once. Any thread. */
 	void (*wake)(struct store *store);
+	/* Calls FN with each project without the index by which watch() finds entries that wait, where it needs one (MAKE: it
+	 * was made before that call). NULL: this kind of store needs none. */
+	int (*indexes)(struct store *store, bool make, store_name_fn *fn, void *context);
 	/* N changes, in order; results[i] is 0, STORE_GONE or STORE_CONFLICT each. A negative result
 	 * says that none was made. Old forms of `sites` are converted whole where touched. */
 	int (*record)(struct store *store, const struct record *records, size_t n,
@@ -203,6 +206,8 @@ struct store_ops {
 struct store {
 	const struct store_ops *ops;
 	int64_t poll_ms; /* watch() where there is no change feed; 0: each call looks */
+	const char *sites
+		[2]; /* whose waiting entries watch() finds there, or NULL. Borrowed */
 	int64_t takeover_ms; /* by this process's own monotonic clock */
 };
 

@@ -20,6 +20,7 @@
 
 /* Codes of the server (src/mongo/base/error_codes.yml). */
 enum {
+	CODE_BAD_VALUE = 2,
 	CODE_UNAUTHORIZED = 13,
 	CODE_AUTHENTICATION_FAILED = 18,
 	CODE_MAX_TIME_EXPIRED = 50,
@@ -35,6 +36,8 @@ enum {
 static int errno_of_code(uint32_t code)
 {
 	switch (code) {
+	case CODE_BAD_VALUE: /* of a query of ours: the index that it wants is not there */
+		return -EOPNOTSUPP;
 	case CODE_UNAUTHORIZED:
 	case CODE_AUTHENTICATION_FAILED:
 		return -EACCES;
@@ -334,6 +337,29 @@ static int ask_server(struct store_mongo *s, const char *name, bson_t *ret)
 	return store_mongo_errno(&why, name);
 }
 
+/* Of a reply to isMaster, which older servers than 4.4.2 know by this name only. 0: it does not say. */
+static int64_t clock_in(const bson_t *hello)
+{
+	bson_iter_t it;
+
+	return bson_iter_init_find(&it, hello, "localTime") &&
+			       BSON_ITER_HOLDS_DATE_TIME(&it)
+		       ? bson_iter_date_time(&it)
+		       : 0;
+}
+
+int store_mongo_clock(struct store_mongo *s, int64_t *ret_ms)
+{
+	bson_t hello;
+	int r = ask_server(s, "isMaster", &hello);
+
+	if (r < 0)
+		return r;
+	*ret_ms = clock_in(&hello);
+	bson_destroy(&hello);
+	return 0;
+}
+
 static const char *text_in(const bson_t *doc, const char *key)
 {
 	const char *text = NULL;
@@ -349,13 +375,11 @@ static int facts(struct store *store, struct store_facts *ret)
 	struct store_mongo *s = store_mongo_of(store);
 	const char *version, *set;
 	bson_t hello, info;
-	bson_iter_t it;
 	int r;
 
 	r = ask_server(s, "buildInfo", &info);
 	if (r < 0)
 		return r;
-	/* older servers than 4.4.2 know it by this name only */
 	r = ask_server(s, "isMaster", &hello);
 	if (r < 0) {
 		bson_destroy(&info);
@@ -364,9 +388,7 @@ static int facts(struct store *store, struct store_facts *ret)
 	version = text_in(&info, "version");
 	set = text_in(&hello, "setName");
 	ret->has_feed = s->has_streams;
-	if (bson_iter_init_find(&it, &hello, "localTime") &&
-	    BSON_ITER_HOLDS_DATE_TIME(&it))
-		ret->clock_ms = bson_iter_date_time(&it);
+	ret->clock_ms = clock_in(&hello);
 	ret->kind = strf("MongoDB %s at %s, %s%s, databases %s and %s",
 			 version ? version : "of unknown version", host_of(s),
 			 set              ? "replica set "
@@ -410,6 +432,7 @@ static const struct store_ops mongo_ops = {
 	.load_truth = store_mongo_load_truth,
 	.watch = store_mongo_watch,
 	.wake = store_mongo_wake,
+	.indexes = store_mongo_indexes,
 	.record = store_mongo_record,
 	.edit = store_mongo_edit,
 	.put_truth = store_mongo_put_truth,

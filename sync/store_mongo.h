@@ -99,6 +99,8 @@ int store_mongo_watch(struct store *store, char **token, int64_t timeout_ms,
 		      store_event_fn *fn, void *context);
 void store_mongo_wake(struct store *store);
 
+int store_mongo_indexes(struct store *store, bool make, store_name_fn *fn, void *context);
+
 int store_mongo_lease(struct store *store, const char *key, const char *ids,
 		      char **ret_ids);
 int store_mongo_release(struct store *store, const char *key);
@@ -132,6 +134,8 @@ int store_mongo_each(mongoc_collection_t *collection, const bson_t *filter,
 		     void *context);
 /* {_id: ID} with ID as in sync/bson_id.h. -EINVAL where it is none. */
 int store_mongo_by_id(const char *id, bson_t *ret);
+/* The server's wall clock. */
+int store_mongo_clock(struct store_mongo *s, int64_t *ret_ms);
 /* Names of the projects, one after the other, each with its NUL. */
 int store_mongo_names(struct store_mongo *s, struct buf *ret);
 

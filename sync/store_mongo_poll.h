@@ -2,15 +2,22 @@
  * The feed of a MongoDB server without change streams (a standalone): looking every now and then costs what changed,
  * not what exists.
  *
- *   what sitefs changed anywhere       collection "touched" of our database, by its time
- *   publishes of other programs        documents whose _id is of the last day, compared with the last look
- *   all else (a hand on an old one)    STORE_TOKEN_LOST once in ten minutes: everything is read again
+ *   what sitefs changed anywhere         collection "touched" of our database, by its time
+ *   publishes of other programs          ids of the last day; documents of the last hour are compared with the last look
+ *   entries that wait, of our two sites  by the index of sync/store_mongo_index: what is asked for, recorded, reset or
+ *                                        tried by another program, in documents of any age
+ *   all else (a hand on an old one)      STORE_TOKEN_LOST once in an hour: everything is read again
  *
- * Of one thread, that of the handle.
+ * In a project without that index all documents of the last day are compared, and the reading of everything comes once
+ * in ten minutes. Of one thread, that of the handle.
  */
 #pragma once
 
 #include "sync/store_mongo.h"
+
+/* Between two readings of everything: where a project has no index, where all have it. */
+#define STORE_MONGO_SWEEP_MS (10 * 60 * 1000)
+#define STORE_MONGO_SWEEP_INDEXED_MS (60 * 60 * 1000)
 
 struct store_mongo_poll;
 

@@ -10,8 +10,8 @@
 #include "tools/output.h"
 
 const struct doctor_check *const doctor_checks[] = {
-	&doctor_store, &doctor_roots,  &doctor_lost,  &doctor_mount, &doctor_clock,
-	&doctor_forms, &doctor_remote, &doctor_twins, NULL,
+	&doctor_store, &doctor_index, &doctor_roots,  &doctor_lost,  &doctor_mount,
+	&doctor_clock, &doctor_forms, &doctor_remote, &doctor_twins, NULL,
 };
 
 /* ---- findings ---- */

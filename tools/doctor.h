@@ -38,6 +38,7 @@ extern const struct doctor_check *const doctor_checks[];
 
 extern const struct doctor_check doctor_clock;
 extern const struct doctor_check doctor_forms;
+extern const struct doctor_check doctor_index;
 extern const struct doctor_check doctor_lost;
 extern const struct doctor_check doctor_mount;
 extern const struct doctor_check doctor_remote;

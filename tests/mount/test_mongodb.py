@@ -7,7 +7,7 @@ import time
 import pytest
 
 import bsonbytes
-from harness import DEADLINE, IS_SANITISED, REMOTE, make_document, read_file, recorded, tree, wait_until
+from harness import DEADLINE, IS_SANITISED, REMOTE, make_document, read_file, recorded, tree, wait_until, write_file
 from test_fixture import FIXTURES, files_of
 
 N_FILES = 200 if IS_SANITISED else 1000
@@ -92,6 +92,77 @@ def test_standalone_sees_another_program_publish(world, studio, home):
                  {'name': REMOTE, 'created_dt': {'$date': {'$numberLong': '1'}}}]}]}]})
     wait_until(lambda: os.path.exists(home.mnt / 'pype.exr'), 'it is listed at home')
     assert home.read('pype.exr') == data
+
+
+N_OLD = 500
+BOTH = {'studio': {}, REMOTE: {}}
+
+
+def old_documents(world):
+    """Representations of years ago, all that is wanted of them done, and their files at the remote."""
+    docs = [make_document(f'old/{number}.txt', {site: recorded() for site in BOTH}, 5) for number in range(N_OLD)]
+    for number, doc in enumerate(docs):
+        doc['_id'] = {'$oid': f'5fa2cf00{number:016x}'}
+        write_file(world.remote_file(f'old/{number}.txt'), b'bytes')
+    world.hand.send({'insert': 'demo', 'documents': docs})
+
+
+def profiled(world, **filters):
+    """What sitefs asked of the project's documents since profiling began."""
+    return world.hand.send({'find': 'system.profile', 'batchSize': 100_000, 'filter': {
+        'ns': f'{world.database}.demo', 'appName': 'sitefs', **filters}})['cursor']['firstBatch']
+
+
+@on_standalone
+def test_standalone_index_of_what_waits(world, studio):
+    """Offered by doctor, made by --fix, and nothing else is changed."""
+    world.hand.send({'insert': 'demo', 'documents': [make_document('a.txt', BOTH)]})
+    before = world.hand.dump()
+
+    def finding(*args):
+        findings = studio.run('doctor', '--json', *args).json['findings']
+        return [found['finding'] for found in findings if found['check'] == 'index']
+
+    assert finding() == ['--fix']
+    assert finding('--fix', '--dry-run') == ['would']
+    assert finding('--fix') == ['fixed']
+    assert finding() == finding('--fix') == ['good']
+    assert world.hand.dump() == before
+    world.hand.send({'insert': 'second', 'documents': [make_document('b.txt', BOTH)]})
+    assert finding('--fix', '--dry-run') == ['would'], 'a project that came later'
+
+
+@on_replica_set
+def test_replica_set_needs_no_index(world, studio):
+    world.hand.send({'insert': 'demo', 'documents': [make_document('a.txt', BOTH)]})
+    assert 'index' not in [found['check'] for found in studio.run('doctor', '--json').json['findings']]
+
+
+@on_standalone
+def test_standalone_polls_by_indexes(world, studio, home):
+    """Looking costs what waits and what is new, and sees what another program does to entries of any age."""
+    old_documents(world)
+    studio.sitefs('doctor', '--fix')
+    home.mount()
+    wait_until(lambda: len(home.shown('old')) == N_OLD, 'all is listed')
+
+    def change(number, update):
+        """By another program, which tells nobody."""
+        world.hand.send({'update': 'demo', 'updates': [{'q': {'_id': {'$oid': f'5fa2cf00{number:016x}'}}, 'u': update}]})
+
+    world.hand.send({'profile': 2})
+    wait_until(lambda: len(profiled(world)) >= 9, 'it looked three times')
+    assert sum(int(one['docsExamined']['$numberInt']) for one in profiled(world)) == 0
+    # Asked for at home, as by a person in the stock Sync Server's window.
+    change(7, {'$push': {'files.0.sites': {'name': 'local_0'}}})
+    wait_until(lambda: home.on_disk('old/7.txt') == b'bytes', 'it came')
+    # Brought anew to the remote: awaited until another program says that it is there.
+    change(8, {'$unset': {'files.0.sites.1.created_dt': 1}})
+    wait_until(lambda: '8.txt' not in home.shown('old'), 'it is not there yet')
+    change(8, {'$set': {'files.0.sites.1': {'name': REMOTE, **recorded()}}})
+    wait_until(lambda: '8.txt' in home.shown('old'), 'it is there again')
+    world.hand.send({'profile': 0})
+    assert {one['planSummary'].split()[0] for one in profiled(world, op='query')} == {'IDHACK', 'IXSCAN'}
 
 
 # ---- a studio's documents ----

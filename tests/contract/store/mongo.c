@@ -113,10 +113,50 @@ static void test_lease_of_a_host_that_died_young(void **state)
 	assert_int_equal(stage.store->ops->release(stage.store, key), 0);
 }
 
+/* ---- looking ---- */
+
+/* As Pype inserts it: past our code, with an id of now. */
+static void insert_elsewhere(const char *project, char ret_id[25])
+{
+	mongoc_client_t *client = mongoc_client_new(stage.uri);
+	mongoc_collection_t *found =
+		mongoc_client_get_collection(client, "avalon", project);
+	bson_error_t error = { 0 };
+	bson_oid_t oid;
+	bson_t *doc;
+
+	bson_oid_init(&oid, NULL);
+	bson_oid_to_string(&oid, ret_id);
+	doc = BCON_NEW("_id", BCON_OID(&oid), "type", BCON_UTF8("representation"));
+	assert_true(mongoc_collection_insert_one(found, doc, NULL, NULL, &error));
+	bson_destroy(doc);
+	mongoc_collection_destroy(found);
+	mongoc_client_destroy(client);
+}
+
+/* What is of the last day goes by the server's clock. */
+static void test_host_with_a_wrong_clock(void **state)
+{
+	const char *project = stage_project();
+	char id[25], wanted[64];
+
+	clock_advance(7 * 24 * 60 * 60 * INT64_C(1000));
+	{
+		_cleanup_(freep) char *token = stage_now();
+		_cleanup_(freep) char *events = NULL;
+
+		insert_elsewhere(project, id);
+		snprintf(wanted, sizeof(wanted), "doc %s;", id);
+		events = stage_wait(&token, project, WAIT_MS);
+		assert_string_equal(events, wanted);
+	}
+}
+
 const struct CMUnitTest mongo_stories[] = {
 	cmocka_unit_test(test_unreachable),
 	cmocka_unit_test(test_lease_of_another_host),
 	cmocka_unit_test(test_lease_of_a_host_that_died_young),
+	cmocka_unit_test(test_host_with_a_wrong_clock),
 };
 
 const size_t n_mongo_stories = ARRAY_SIZE(mongo_stories);
