@@ -172,26 +172,65 @@ static void append_same(bson_t *filter, const bson_t *doc, const char *key)
 		bson_append_null(filter, key, -1);
 }
 
-/* 0; STORE_EXISTS: a document of that type and parent has the name, or one has the _id. */
-static int check_free(mongoc_collection_t *collection, const bson_t *doc)
+/* Its parent is a document of this batch: nobody else's hangs from there. */
+static bool has_new_parent(const struct batch *batch, const bson_t *doc)
+{
+	bson_iter_t parent, id;
+
+	if (!bson_iter_init_find(&parent, doc, "parent") || !BSON_ITER_HOLDS_OID(&parent))
+		return false;
+	for (size_t i = 0; i < batch->n; i++)
+		if (bson_iter_init_find(&id, batch->list[i], "_id") &&
+		    BSON_ITER_HOLDS_OID(&id) &&
+		    bson_oid_equal(bson_iter_oid(&id), bson_iter_oid(&parent)))
+			return true;
+	return false;
+}
+
+struct arms {
+	bson_t list;
+	uint32_t n;
+};
+
+static bson_t *begin_arm(struct arms *arms, bson_t *ret)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "%u", arms->n++);
+	bson_append_document_begin(&arms->list, key, -1, ret);
+	return ret;
+}
+
+static void append_arms(struct arms *arms, const struct batch *batch, const bson_t *doc)
+{
+	bson_t arm;
+
+	append_same(begin_arm(arms, &arm), doc, "_id");
+	bson_append_document_end(&arms->list, &arm);
+	if (has_new_parent(batch, doc))
+		return;
+	begin_arm(arms, &arm);
+	append_same(&arm, doc, "type");
+	append_same(&arm, doc, "parent");
+	append_same(&arm, doc, "name");
+	bson_append_document_end(&arms->list, &arm);
+}
+
+/* 0; STORE_EXISTS: a document of the type and parent of one of them has its name, or one has its _id. One question, as
+ * the studio's collection has no index of names: all of it may be read for it. */
+static int check_free(mongoc_collection_t *collection, const struct batch *batch)
 {
 	_cleanup_(bson_destroyp) bson_t *filter = bson_new();
 	_cleanup_(bson_destroyp) bson_t *opts = BCON_NEW(
 		"limit", BCON_INT64(1), "projection", "{", "_id", BCON_INT32(1), "}");
 	_cleanup_(buf_done) struct buf found = { 0 };
-	bson_t list, each;
+	struct arms arms = { 0 };
 	int r;
 
-	BSON_APPEND_ARRAY_UNSAFE_BEGIN(filter, "$or", &list);
-	BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &each);
-	append_same(&each, doc, "_id");
-	bson_append_document_end(&list, &each);
-	BSON_APPEND_DOCUMENT_BEGIN(&list, "1", &each);
-	append_same(&each, doc, "type");
-	append_same(&each, doc, "parent");
-	append_same(&each, doc, "name");
-	bson_append_document_end(&list, &each);
-	bson_append_array_end(filter, &list);
+	BSON_APPEND_ARRAY_UNSAFE_BEGIN(filter, "$or", &arms.list);
+	for (size_t i = 0; i < batch->n; i++)
+		append_arms(&arms, batch, batch->list[i]);
+	bson_append_array_end(filter, &arms.list);
 	r = store_mongo_first(collection, filter, opts, &found);
 	if (r < 0)
 		return r;
@@ -240,10 +279,8 @@ static int publish_batch(struct store_mongo *s, const char *project,
 {
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *collection =
 		store_mongo_project(s, project);
-	int r = 0;
+	int r = batch->n ? check_free(collection, batch) : 0;
 
-	for (size_t i = 0; r == 0 && i < batch->n; i++)
-		r = check_free(collection, batch->list[i]);
 	if (r == 0)
 		r = insert_all(s, collection, batch);
 	for (size_t i = 0; r == 0 && i < batch->n; i++)

@@ -13,12 +13,14 @@ struct trouble {
 	struct store
 		*store; /* of this connection's thread; NULL: away, or not asked yet */
 	bool is_store_away;
+	struct doc *doc; /* read last: files of one representation follow each other */
 	struct json *list;
 	int n;
 };
 
 static void trouble_done(struct trouble *trouble)
 {
+	doc_free(trouble->doc);
 	store_free(trouble->store);
 	json_free(trouble->list);
 }
@@ -34,20 +36,34 @@ static bool open_store(struct trouble *trouble)
 	return trouble->store;
 }
 
+/* NULL: gone, or the store is away. */
+static const struct doc *load_doc(struct trouble *trouble,
+				  const struct index_record *record)
+{
+	_cleanup_(buf_done) struct buf bson = { 0 };
+	const struct doc *last = trouble->doc;
+
+	if (last && !strcmp(last->project, record->project) &&
+	    !strcmp(last->id, record->repre))
+		return last;
+	doc_free(trouble->doc);
+	trouble->doc = NULL;
+	if (open_store(trouble) &&
+	    trouble->store->ops->load(trouble->store, record->project, record->repre,
+				      &bson) == 0 &&
+	    doc_parse(bson.data, bson.len, record->project, &trouble->doc, NULL) != 0)
+		trouble->doc = NULL;
+	return trouble->doc;
+}
+
 /* Sites but the remote that are recorded to have the file. Where the store is away only ours is known. */
 static struct json *holders(struct trouble *trouble, const struct index_record *record)
 {
 	const struct config *config = engine_config(trouble->answer->engine);
-	_cleanup_(buf_done) struct buf bson = { 0 };
-	_cleanup_(doc_freep) struct doc *doc = NULL;
-	const struct doc_file *file = NULL;
+	const struct doc *doc = load_doc(trouble, record);
+	const struct doc_file *file = doc ? doc_find_file(doc, record->file) : NULL;
 	struct json *sites = json_array();
 
-	if (open_store(trouble) &&
-	    trouble->store->ops->load(trouble->store, record->project, record->repre,
-				      &bson) == 0 &&
-	    doc_parse(bson.data, bson.len, record->project, &doc, NULL) == 0)
-		file = doc_find_file(doc, record->file);
 	for (size_t i = 0; file && i < file->n_sites; i++)
 		if (file->sites[i].presence == DOC_PRESENT &&
 		    strcmp(file->sites[i].name, config->remote_site) != 0)

@@ -26,10 +26,25 @@ def oid(number):
     return {'$oid': f'5fa2cf00{number:016x}'}
 
 
+def folder_of(number):
+    return f'show/sh{number // 1000:04}/publish/render/v{number % 1000:03}'
+
+
+def make_files(world, numbers):
+    """Of these documents, at the remote; of their size, without bytes."""
+    for number in numbers:
+        folder = world.remote_file(folder_of(number))
+        folder.mkdir(parents=True)
+        for i in range(3):
+            fd = os.open(folder / f'f.{i:04}.exr', os.O_CREAT | os.O_WRONLY)
+            os.ftruncate(fd, 4822)
+            os.close(fd)
+
+
 def document(number):
     """Three files, all at both sites: what a studio has most of."""
     sites = [{'name': 'studio', 'created_dt': DAY}, {'name': 'nas', 'created_dt': DAY, 'id': 'f.exr'}]
-    folder = f'{{root[work]}}/show/sh{number // 1000:04}/publish/render/v{number % 1000:03}'
+    folder = f'{{root[work]}}/{folder_of(number)}'
     return {'_id': oid(number * 8), 'schema': 'openpype:representation-2.0', 'type': 'representation', 'name': 'exr',
             'parent': oid(number * 8 + 1), 'dependencies': [], 'data': {'path': folder, 'template': '{root[work]}/…'},
             'context': {'asset': f'sh{number // 1000:04}', 'subset': 'render', 'version': number % 1000,
@@ -113,8 +128,9 @@ def run(world, server, args):
     home = world.site('local_0')
     batch = 2000
     for at in range(0, args.representations, batch):
-        world.hand.send({'insert': 'demo', 'documents': [document(number) for number in
-                                                         range(at, min(at + batch, args.representations))]})
+        numbers = range(at, min(at + batch, args.representations))
+        world.hand.send({'insert': 'demo', 'documents': [document(number) for number in numbers]})
+        make_files(world, numbers)
     kind = 'standalone' if args.standalone else 'replica set'
     print(f'{args.representations} representations x 3 files, MongoDB as a {kind}')
     meter = Meter(server)

@@ -165,6 +165,32 @@ def test_standalone_polls_by_indexes(world, studio, home):
     assert {one['planSummary'].split()[0] for one in profiled(world, op='query')} == {'IDHACK', 'IXSCAN'}
 
 
+@on_standalone
+def test_a_project_is_read_for_names_once(world, studio):
+    """The studio's collections have no index of names: a publish that asked for each document read all of it each time."""
+    world.hand.send({'profile': 2})
+    studio.write('shot/a.exr')
+    studio.publish('shot/a.exr')
+    world.hand.send({'profile': 0})
+    assert len(profiled(world, **{'command.filter.$or': {'$exists': True}})) == 1
+    assert len(files_of(world.hand.docs())) == 1
+
+
+@on_standalone
+def test_a_document_is_read_once_for_status(world, studio):
+    rels = [f'shot/f.{number}.exr' for number in range(30)]
+    world.publish(*rels)
+    for rel in rels:
+        os.unlink(world.remote_file(rel))
+    studio.sync()
+    wait_until(lambda: studio.status()['changed_at_remote']['files'] == len(rels), 'it is found out')
+    world.hand.send({'profile': 2})
+    named = studio.status()['changed_at_remote']['named']
+    world.hand.send({'profile': 0})
+    assert [file['sites'] for file in named] == [['studio']] * len(rels)
+    assert len(profiled(world, planSummary='IDHACK')) == 1
+
+
 # ---- a studio's documents ----
 
 DUMPS = ['maya_publish/avalon_tests.test_project.json', 'site_sync/test_db.test_project.bson']
