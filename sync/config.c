@@ -5,6 +5,29 @@
 #include <string.h>
 
 #include "sync/config_private.h"
+#include "sync/openpype.h"
+#include "sync/store.h"
+
+static bool is_mongodb(const char *uri)
+{
+	return uri && strncmp(uri, "mongodb", strlen("mongodb")) == 0;
+}
+
+/* The store is named outside of any file, and may have all that is needed. */
+static bool may_have_documents(const struct config_options *options)
+{
+	static const char *const variables[] = { "SITEFS_STORE", "OPENPYPE_MONGO",
+						 "AVALON_MONGO" };
+
+	if (options->documents)
+		return true;
+	if (options->store_uri)
+		return is_mongodb(options->store_uri);
+	for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+		if (getenv(variables[i]) && getenv(variables[i])[0])
+			return is_mongodb(getenv(variables[i]));
+	return false;
+}
 
 static int load(struct config *config, const struct config_options *options,
 		struct error *error)
@@ -14,7 +37,8 @@ static int load(struct config *config, const struct config_options *options,
 	config->origins = calloc(1, sizeof(struct config_origins));
 	if (!config->origins)
 		return -ENOMEM;
-	r = config_files_dir(options->config_dir, &config->dir, error);
+	r = config_files_dir(options->config_dir, may_have_documents(options),
+			     &config->dir, error);
 	if (r == 0)
 		r = config_settings_load(config, options, error);
 	if (r == 0)
@@ -31,6 +55,7 @@ int config_load(const struct config_options *options, struct config **ret,
 	if (!config)
 		return -ENOMEM;
 	r = load(config, options, error);
+	store_free(steal(config->reading));
 	if (r < 0)
 		return r;
 	*ret = steal(config);
@@ -70,6 +95,9 @@ void config_free(struct config *config)
 	free(config->store_database);
 	free(config->state_dir);
 	free(config->runtime_dir);
+	openpype_free(config->openpype);
+	free(config->openpype_project);
+	free(config->openpype_fault);
 	free(config);
 }
 

@@ -13,10 +13,15 @@
 #include "sync/base/cleanup.h"
 #include "sync/base/error.h"
 
+struct openpype;
+struct store;
+
 struct config_root {
 	char *name; /* "work", "a.b" of nested maps; "" where the preset gives one string */
 	char *path; /* local_drive: absolute folder; gdrive: "/My Drive/..." or "/DRIVE/...";
 		       normalised, environment expanded */
+	char *origin;     /* where it was said */
+	bool is_document; /* by OpenPype's settings */
 };
 
 struct config_site {
@@ -26,8 +31,9 @@ struct config_site {
 	size_t n_roots;
 	char **credentials; /* key files, environment expanded */
 	size_t n_credentials;
-	char *endpoint; /* or NULL */
-	char *subject;  /* or NULL */
+	char *endpoint;   /* or NULL */
+	char *subject;    /* or NULL */
+	bool is_disabled; /* while it is read: such a site is left out */
 };
 
 /* Ours, from sitefs.json; every field has a key in the table of sync/config_settings.c. Times in ms; people
@@ -70,12 +76,22 @@ struct config {
 	mode_t file_mode, dir_mode; /* of remote-only files and folders: 0644, 0755 */
 	struct config_timing timing;
 	void *origins; /* of config_each_key() */
+
+	struct openpype
+		*openpype; /* what OpenPype's settings say; NULL: they were not read */
+	char *openpype_project; /* whose count here; NULL: those of all projects */
+	char *openpype_fault;   /* why they could not be read, or NULL */
+	int openpype_errno;     /* of that */
+	bool is_ruled; /* the sites are named by them: their rule of ownership holds (C16) */
+	struct store *reading; /* while it is loaded */
 };
 
 /* What the command line says; NULL = not given. */
 struct config_options {
 	const char *config_dir, *state_dir, *store_uri;
 	const char *project; /* a per-project folder of presets may override */
+	/* Gives OpenPype's settings instead of the store, for tests; or NULL. PROJECT: the project documents too. */
+	int (*documents)(struct openpype *into);
 };
 
 /*
@@ -109,6 +125,19 @@ struct config_key {
 int config_each_key(const struct config *config,
 		    int (*fn)(void *context, const struct config_key *key),
 		    void *context);
+
+/*
+ * Whether PROJECT has no transfers in the background by OpenPype's settings (C16), and why: they name this machine for
+ * none of its sites, do not sync it, or sync it between other sites; or its document (BSON, or NULL: not looked at) has
+ * other roots than those that are taken from OpenPype here.
+ */
+struct config_reason {
+	char text[400];
+};
+bool config_leaves_out(const struct config *config, const char *project, const void *bson,
+		       size_t len, struct config_reason *ret);
+/* What a person should know of how OpenPype's settings count here. False: nothing. */
+bool config_find_note(const struct config *config, struct config_reason *ret);
 
 /* 0 where PATH, or the nearest folder above that exists, is on a disk of this machine; -EREMOTE with
  * the reason on a network file system (NFS, SMB, FUSE, ...): no place for a database. */

@@ -1,8 +1,10 @@
 /* Whether sites and roots can work together: found at the start, not when bytes are at stake. */
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "sync/base/buf.h"
 #include "sync/base/log.h"
 #include "sync/base/path.h"
 #include "sync/config_private.h"
@@ -20,6 +22,27 @@ static const char *origin_of(const struct config *config, const char *name)
 	return strcmp(origin, "default") == 0 ? config->dir : origin;
 }
 
+/* Something is missing that OpenPype's settings could say, too. */
+static _printf_(3, 4) int missing(const struct config *config, struct error *error,
+				  const char *fmt, ...)
+{
+	_cleanup_(buf_done) struct buf text = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&text, fmt, ap);
+	va_end(ap);
+	if (config->openpype_fault)
+		buf_addf(&text, " (OpenPype's settings were not read: %s)",
+			 config->openpype_fault);
+	else if (config->openpype)
+		buf_adds(&text, ", or in OpenPype's settings");
+	if (text.has_failed)
+		return -ENOMEM;
+	return error_set(error, config->openpype_fault ? config->openpype_errno : -EINVAL,
+			 "%s", text.data);
+}
+
 static int check_active(const struct config *config, const struct config_site *site,
 			struct error *error)
 {
@@ -27,10 +50,10 @@ static int check_active(const struct config *config, const struct config_site *s
 	const char *origin = origin_of(config, "active_site");
 
 	if (!site)
-		return error_set(error, -EINVAL,
-				 "%s: active_site \"%s\" is not in local_drive.json: add "
-				 "{\"%s\": {\"root\": \"/FOLDER\"}} to it in %s",
-				 origin, name, name, config->dir);
+		return missing(config, error,
+			       "%s: active_site \"%s\" is not in local_drive.json: add "
+			       "{\"%s\": {\"root\": \"/FOLDER\"}} to it in %s",
+			       origin, name, name, config->dir);
 	if (!is_local(site))
 		return error_set(
 			error, -EINVAL,
@@ -38,8 +61,8 @@ static int check_active(const struct config *config, const struct config_site *s
 			"are here, name a site of local_drive.json",
 			origin, name, site->provider);
 	if (!site->n_roots)
-		return error_set(
-			error, -EINVAL,
+		return missing(
+			config, error,
 			"%s: site \"%s\" has no root: add \"root\": \"/FOLDER\" to it in "
 			"local_drive.json",
 			origin, name);
@@ -59,14 +82,13 @@ static int check_remote(const struct config *config, const struct config_site *s
 			"remote_site, or leave it empty to sync nothing",
 			origin, name);
 	if (!site)
-		return error_set(
-			error, -EINVAL,
-			"%s: remote_site \"%s\" is neither in gdrive.json nor in "
-			"local_drive.json of %s: add it to one",
-			origin, name, config->dir);
+		return missing(config, error,
+			       "%s: remote_site \"%s\" is neither in gdrive.json nor in "
+			       "local_drive.json of %s: add it to one",
+			       origin, name, config->dir);
 	if (!site->n_roots)
-		return error_set(
-			error, -EINVAL,
+		return missing(
+			config, error,
 			"%s: site \"%s\" has no root: add \"root\" to it in %s.json",
 			origin, name, site->provider);
 	return 0;

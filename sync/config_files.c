@@ -8,6 +8,7 @@
 #include "sync/config_private.h"
 
 #define PRESETS "config.json"
+#define OURS "sitefs.json"
 #define SYSTEM_DIR "/etc/sitefs"
 
 /* Below the folder, and below a project's folder in it: ours, Pype's, and Pype's of a project. */
@@ -29,12 +30,14 @@ static int find_file(const char *dir, const char *name, char **ret)
 	return 0;
 }
 
-/* 1 where DIR has presets. */
+/* 1 where DIR has presets, or our settings, which may name a store that has the rest. */
 static int has_presets(const char *dir)
 {
 	_cleanup_(freep) char *path = NULL;
 	int r = find_file(dir, PRESETS, &path);
 
+	if (r == 0 && !path)
+		r = find_file(dir, OURS, &path);
 	return r < 0 ? r : path != NULL;
 }
 
@@ -64,7 +67,7 @@ static int user_dir(char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int named_dir(const char *named, char **ret, struct error *error)
+static int named_dir(const char *named, bool can_lack, char **ret, struct error *error)
 {
 	_cleanup_(freep) char *dir = NULL;
 	int r = config_absolute(named, NULL, &dir);
@@ -74,23 +77,23 @@ static int named_dir(const char *named, char **ret, struct error *error)
 				 "%s: the working folder is gone: give the full path",
 				 named);
 	r = has_presets(dir);
-	if (r == 0)
+	if (r == 0 && !(can_lack && access(dir, R_OK | X_OK) == 0))
 		return no_presets(dir, error);
-	if (r > 0)
+	if (r >= 0)
 		*ret = steal(dir);
 	return r < 0 ? r : 0;
 }
 
-int config_files_dir(const char *option, char **ret, struct error *error)
+int config_files_dir(const char *option, bool can_lack, char **ret, struct error *error)
 {
 	const char *variable = getenv("SITEFS_CONFIG");
 	_cleanup_(freep) char *dir = NULL, *both = NULL;
 	int r;
 
 	if (option && option[0])
-		return named_dir(option, ret, error);
+		return named_dir(option, can_lack, ret, error);
 	if (variable && variable[0])
-		return named_dir(variable, ret, error);
+		return named_dir(variable, can_lack, ret, error);
 	r = user_dir(&dir);
 	if (r == 0)
 		r = dir ? has_presets(dir) : 0;
@@ -100,9 +103,9 @@ int config_files_dir(const char *option, char **ret, struct error *error)
 		dir = strdup(SYSTEM_DIR);
 		r = both && dir ? has_presets(dir) : -ENOMEM;
 	}
-	if (r == 0)
+	if (r == 0 && !can_lack)
 		return no_presets(both, error);
-	if (r > 0)
+	if (r >= 0)
 		*ret = steal(dir);
 	return r < 0 ? r : 0;
 }

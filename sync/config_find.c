@@ -1,4 +1,4 @@
-/* Where a single value stands: command line, environment, files, environment again, default. */
+/* Where a single value stands: command line, environment, files, OpenPype's settings, environment again, default. */
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
@@ -57,10 +57,10 @@ static struct json_at find_member(struct json_at object, const char *name)
 	return json_at_find(json_at_find(object, group), dot + 1);
 }
 
-static int take_member(const struct config_setting *setting, struct json_at at,
+static int take_member(const struct config_setting *setting,
+		       const struct config_layer *layer, struct json_at at,
 		       struct config_found *ret, struct error *error)
 {
-	const char *name = json_file_name(at.file);
 	const char *text;
 	double number;
 	int r;
@@ -70,40 +70,40 @@ static int take_member(const struct config_setting *setting, struct json_at at,
 		ret->text = r < 0 ? NULL : strf("%.15g", number);
 	} else {
 		r = json_at_text(at, &text, error);
-		if (r == 0 && !text[0] && !setting->can_be_empty)
+		if (r == 0 && !text[0] && !(setting->can_be_empty && layer->has_empty))
 			return 0;
 		ret->text = r < 0 ? NULL : strdup(text);
 	}
 	if (r < 0)
 		return r;
-	ret->origin = strf("%s:%d", name, json_at_line(at));
-	ret->base = config_folder_of(name);
+	ret->is_document = json_at_is_document(at);
+	ret->origin = strdup(json_at_where(at).text);
+	ret->base = config_folder_of(json_file_name(at.file));
 	return ret->text && ret->origin && ret->base ? 0 : -ENOMEM;
 }
 
-static int find_in_file(const struct config_setting *setting,
-			const struct json_file *file, struct config_found *ret,
-			struct error *error)
+static int find_in_layer(const struct config_setting *setting,
+			 const struct config_layer *layer, struct config_found *ret,
+			 struct error *error)
 {
-	struct json_at top = json_file_top(file);
-	struct json_at at = find_member(top, setting->name);
+	struct json_at at = find_member(layer->at, setting->name);
 
 	if (ret->text)
 		return 0;
-	if (!at.node && setting->alias) {
-		at = json_at_find(top, setting->alias);
+	if (!at.node && setting->alias && !json_at_is_document(layer->at)) {
+		at = json_at_find(layer->at, setting->alias);
 		if (at.node)
-			log_warning("%s:%d: \"%s\" is called \"%s\" now: taken for it",
-				    json_file_name(file), json_at_line(at),
-				    setting->alias, setting->name);
+			log_warning("%s: \"%s\" is called \"%s\" now: taken for it",
+				    json_at_where(at).text, setting->alias,
+				    setting->name);
 	}
 	if (!at.node || json_at_is_null(at))
 		return 0;
-	return take_member(setting, at, ret, error);
+	return take_member(setting, layer, at, ret, error);
 }
 
 int config_find(const struct config_setting *setting, const char *option,
-		const struct config_files *files, struct config_found *ret,
+		const struct config_layers *layers, struct config_found *ret,
 		struct error *error)
 {
 	int r = 0;
@@ -113,8 +113,8 @@ int config_find(const struct config_setting *setting, const char *option,
 	r = find_own_variable(setting, ret);
 	if (r == 0)
 		r = find_variable(setting, setting->override, ret);
-	for (size_t i = 0; i < files->n && r == 0; i++)
-		r = find_in_file(setting, files->files[i], ret, error);
+	for (size_t i = 0; i < layers->n && r == 0; i++)
+		r = find_in_layer(setting, &layers->items[i], ret, error);
 	for (size_t i = 0; i < ARRAY_SIZE(setting->fallbacks) && r == 0; i++)
 		r = find_variable(setting, setting->fallbacks[i], ret);
 	if (r == 0 && !ret->text && setting->initial)

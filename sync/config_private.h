@@ -10,6 +10,17 @@ struct config_files {
 	size_t n;
 };
 
+/* Where single values are looked for, the strongest first. */
+#define CONFIG_LAYERS_MAX 8
+struct config_layer {
+	struct json_at at;
+	bool has_empty; /* an empty text is said, not left out */
+};
+struct config_layers {
+	struct config_layer items[CONFIG_LAYERS_MAX];
+	size_t n;
+};
+
 /* What config_each_key() tells. */
 struct config_origin {
 	char *name, *value, *origin;
@@ -23,8 +34,8 @@ struct config_origins {
 
 /* ---- config_files: where presets lie ---- */
 
-/* The folder of presets, absolute. -ENOENT. */
-int config_files_dir(const char *option, char **ret, struct error *error);
+/* The folder of presets, absolute. -ENOENT, unless CAN_LACK: then where it would be. */
+int config_files_dir(const char *option, bool can_lack, char **ret, struct error *error);
 /* NAME ("config.json") for PROJECT (NULL: none). No file is no error. */
 int config_files_load(const char *dir, const char *project, const char *name,
 		      struct config_files *ret, struct error *error);
@@ -88,27 +99,49 @@ struct config_found {
 	char *text; /* NULL: nowhere */
 	char *origin; /* "default", "/etc/sitefs/sitefs.json:3", "$SITEFS_STORE", "--store" */
 	char *base; /* folder that relative paths lie in; NULL: the working folder */
+	bool is_document; /* OpenPype's settings say it */
 };
 
 /* OPTION is what the command line says, or NULL. -EINVAL where it stands in a file with a wrong type. */
 int config_find(const struct config_setting *setting, const char *option,
-		const struct config_files *files, struct config_found *ret,
+		const struct config_layers *layers, struct config_found *ret,
 		struct error *error);
 void config_found_done(struct config_found *found);
 
 /* ---- config_site: one site ---- */
 
 #define CONFIG_LOCAL_DRIVE "local_drive"
-
-enum config_site_outcome {
-	CONFIG_SITE_DISABLED = 1,
-};
+#define CONFIG_GDRIVE "gdrive"
 
 /* Lays the settings in OBJECT over those that SITE has; its name and provider are set. -EINVAL with file,
  * line and remedy. */
 int config_site_read(struct config_site *site, struct json_at object,
 		     struct error *error);
 void config_site_done(struct config_site *site);
+
+/* Lays roots over those that SITE has: a map, or one folder. -EINVAL. */
+int config_site_set_roots(struct config_site *site, struct json_at roots,
+			  struct error *error);
+/* The same of a map, but only for roots that SITE has, if it has any. */
+int config_site_override_roots(struct config_site *site, struct json_at roots,
+			       struct error *error);
+int config_site_set_credentials(struct config_site *site, struct json_at credentials,
+				struct error *error);
+
+/* ---- config_openpype: what OpenPype's settings have to say, behind the files ---- */
+
+/* This machine's id by OpenPype's own registry of the user; *ret stays NULL where there is none. -ENOMEM. */
+int config_openpype_machine(char **ret_machine, char **ret_origin);
+/* Reads the documents, where the store may have some; local_id and the store are there. What cannot be read is kept in
+ * openpype_fault. -EINVAL: the documents are at odds with each other. */
+int config_openpype_load(struct config *config, const struct config_options *options,
+			 struct error *error);
+/* Adds the documents' values behind those of files. */
+void config_openpype_add_layers(const struct config *config,
+				struct config_layers *layers);
+/* Roots are asked for that no file has: reads the projects' documents. -EINVAL. */
+int config_openpype_load_roots(struct config *config, const char *project,
+			       struct error *error);
 
 /* ---- the steps of config_load() ---- */
 

@@ -169,6 +169,8 @@ struct loader {
 	struct config *config;
 	const struct config_options *options;
 	struct config_files presets, ours;
+	struct config_layers preset_layers, our_layers;
+	bool has_named_sites; /* active or remote site, by a person on this machine */
 	struct error *error;
 };
 
@@ -318,28 +320,85 @@ static const char *option_of(const struct config_options *options,
 	return setting->field == FIELD(state_dir) ? options->state_dir : NULL;
 }
 
-static int load_setting(struct loader *loader, const struct config_setting *setting)
+/* By OpenPype's own rule where nobody says who this machine is, and its settings may count. */
+static int find_machine(struct loader *loader, const struct config_setting *setting,
+			struct config_found *found)
+{
+	_cleanup_(freep) char *machine = NULL, *origin = NULL;
+	int r;
+
+	if (setting->field != FIELD(local_id) || strcmp(found->origin, "default") != 0 ||
+	    !loader->config->store_uri ||
+	    strncmp(loader->config->store_uri, "mongodb", strlen("mongodb")) != 0)
+		return 0;
+	r = config_openpype_machine(&machine, &origin);
+	if (r < 0 || !machine)
+		return r;
+	free(found->text);
+	free(found->origin);
+	found->text = steal(machine);
+	found->origin = steal(origin);
+	return 0;
+}
+
+static int find(struct loader *loader, const struct config_setting *setting,
+		struct config_found *found)
+{
+	int r = config_find(setting, option_of(loader->options, setting),
+			    setting->is_preset ? &loader->preset_layers
+					       : &loader->our_layers,
+			    found, loader->error);
+
+	return r < 0 || !found->text ? r : find_machine(loader, setting, found);
+}
+
+/* Whoever names the sites decides by whose rules they are synced. Two equal ones are how OpenPype says "none". */
+static int heed_documents(struct loader *loader, const struct config_setting *setting,
+			  const struct config_found *found)
+{
+	struct config *config = loader->config;
+	char *none;
+
+	if (setting->field != FIELD(active_site) && setting->field != FIELD(remote_site))
+		return 0;
+	if (!found->is_document && strcmp(found->origin, "default") != 0)
+		loader->has_named_sites = true;
+	if (setting->field == FIELD(active_site) || !found->is_document ||
+	    strcmp(config->active_site, config->remote_site) != 0)
+		return 0;
+	none = strdup("");
+	if (!none)
+		return -ENOMEM;
+	free(config->remote_site);
+	config->remote_site = none;
+	return 0;
+}
+
+static int load_setting(struct loader *loader, const struct config_setting *setting,
+			bool is_told)
 {
 	struct config *config = loader->config;
 	_cleanup_(config_found_done) struct config_found found = { 0 };
 	struct error why = { 0 };
 	int r;
 
-	r = config_find(setting, option_of(loader->options, setting),
-			setting->is_preset ? &loader->presets : &loader->ours, &found,
-			loader->error);
+	r = find(loader, setting, &found);
 	if (r < 0)
 		return r;
 	if (found.text) {
 		r = set_field(config, setting, &found, &why);
 		if (r == 0)
 			r = resolve_local(config, setting);
+		if (r == 0)
+			r = heed_documents(loader, setting, &found);
 		if (r < 0)
 			return error_set(loader->error, r, "%s: %s: %s", found.origin,
 					 setting->name, error_text(&why, r));
 	} else {
 		found.origin = strdup("default");
 	}
+	if (!is_told)
+		return found.origin ? 0 : -ENOMEM;
 	return config_add_origin(
 		config, (struct config_origin){ strdup(setting->name),
 						show_field(config, setting),
@@ -389,8 +448,8 @@ static bool is_group(const char *name)
 
 static void warn_of_unknown(struct json_at at, const char *name)
 {
-	log_warning("%s:%d: unknown key \"%s\": it changes nothing",
-		    json_file_name(at.file), json_at_line(at), name);
+	log_warning("%s: unknown key \"%s\": it changes nothing", json_at_where(at).text,
+		    name);
 }
 
 static int warn_of_group(struct json_at group)
@@ -438,6 +497,32 @@ static void warn_of_two_stores(const struct config *config)
 			"name the store with --store if that is wrong");
 }
 
+static void add_layers(const struct config_files *files, struct config_layers *layers)
+{
+	for (size_t i = 0; i < files->n; i++)
+		layers->items[layers->n++] =
+			(struct config_layer){ .at = json_file_top(files->files[i]),
+					       .has_empty = true };
+}
+
+/* What has to be known before OpenPype's settings can be asked: where they are, and for whom. */
+static int load_documents(struct loader *loader)
+{
+	static const size_t fields[] = { FIELD(store_uri), FIELD(store_database),
+					 FIELD(state_dir), FIELD(local_id) };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields) && r == 0; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(settings) && r == 0; j++)
+			if (settings[j].field == fields[i])
+				r = load_setting(loader, &settings[j], false);
+	if (r == 0)
+		r = config_openpype_load(loader->config, loader->options, loader->error);
+	if (r == 0)
+		config_openpype_add_layers(loader->config, &loader->preset_layers);
+	return r;
+}
+
 static int load(struct loader *loader)
 {
 	struct config *config = loader->config;
@@ -452,8 +537,13 @@ static int load(struct loader *loader)
 	if (r == 0)
 		r = config_files_load(config->dir, loader->options->project,
 				      "sitefs.json", &loader->ours, loader->error);
+	add_layers(&loader->presets, &loader->preset_layers);
+	add_layers(&loader->ours, &loader->our_layers);
+	if (r == 0)
+		r = load_documents(loader);
 	for (size_t i = 0; i < ARRAY_SIZE(settings) && r == 0; i++)
-		r = load_setting(loader, &settings[i]);
+		r = load_setting(loader, &settings[i], true);
+	config->is_ruled = config->openpype && !loader->has_named_sites;
 	if (r == 0)
 		r = warn_of_keys(&loader->presets, true);
 	if (r == 0)

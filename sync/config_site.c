@@ -9,6 +9,7 @@
 
 static void root_done(struct config_root *root)
 {
+	free(root->origin);
 	free(root->name);
 	free(root->path);
 }
@@ -86,6 +87,14 @@ static int pick_platform(struct json_at at, struct json_at *ret, struct error *e
 	return 0;
 }
 
+static bool is_empty(struct json_at at)
+{
+	const char *text;
+
+	return json_at_is_null(at) ||
+	       (json_at_is_text(at) && json_at_text(at, &text, NULL) == 0 && !text[0]);
+}
+
 /* ---- roots ---- */
 
 static int expand_at(struct json_at at, char **ret, struct error *error)
@@ -133,27 +142,29 @@ static int read_path(const struct config_site *site, struct json_at at, char **r
 	return 0;
 }
 
-static int add_root(struct config_site *site, const char *name, char **path)
+/* Takes what ROOT owns, whatever it returns. */
+static int add_root(struct config_site *site, struct config_root root)
 {
 	struct config_root *grown;
-	char *copy;
 
-	for (size_t i = 0; i < site->n_roots; i++) {
-		if (strcmp(site->roots[i].name, name) != 0)
-			continue;
-		free(site->roots[i].path);
-		site->roots[i].path = steal(*path);
-		return 0;
-	}
-	copy = strdup(name);
-	grown = reallocarray(site->roots, site->n_roots + 1, sizeof(*grown));
-	if (grown)
-		site->roots = grown;
-	if (!grown || !copy) {
-		free(copy);
+	if (!root.name || !root.origin) {
+		root_done(&root);
 		return -ENOMEM;
 	}
-	grown[site->n_roots++] = (struct config_root){ copy, steal(*path) };
+	for (size_t i = 0; i < site->n_roots; i++) {
+		if (strcmp(site->roots[i].name, root.name) != 0)
+			continue;
+		root_done(&site->roots[i]);
+		site->roots[i] = root;
+		return 0;
+	}
+	grown = reallocarray(site->roots, site->n_roots + 1, sizeof(*grown));
+	if (!grown) {
+		root_done(&root);
+		return -ENOMEM;
+	}
+	site->roots = grown;
+	grown[site->n_roots++] = root;
 	return 0;
 }
 
@@ -163,7 +174,13 @@ static int read_root(struct config_site *site, struct json_at at, const char *na
 	_cleanup_(freep) char *path = NULL;
 	int r = read_path(site, at, &path, error);
 
-	return r < 0 ? r : add_root(site, name, &path);
+	if (r < 0)
+		return r;
+	return add_root(site,
+			(struct config_root){ .name = strdup(name),
+					      .path = steal(path),
+					      .origin = strdup(json_at_where(at).text),
+					      .is_document = json_at_is_document(at) });
 }
 
 /* The name of a root from its key and those above it: "a", "a.b". */
@@ -185,6 +202,24 @@ static int root_name(struct json_at at, const char *above, char **ret,
 	return 0;
 }
 
+/* OpenPype has its own remarks among the keys. */
+static bool is_remark(struct json_at at)
+{
+	return json_at_is_document(at) && strncmp(json_at_key(at), "__", 2) == 0;
+}
+
+/* OpenPype keeps an empty path for platforms that a studio does not have. */
+static bool is_left_out(struct json_at at)
+{
+	struct json_at value = is_platform_map(at) ? json_at_find(at, "linux") : at;
+
+	if (!json_at_is_document(at) || (value.node && !is_empty(value)))
+		return false;
+	log_warning("%s: root \"%s\" has no path for \"linux\": it is left out",
+		    json_at_where(at).text, json_at_key(at));
+	return true;
+}
+
 static int read_roots(struct config_site *site, struct json_at map, const char *above,
 		      struct error *error)
 {
@@ -193,6 +228,8 @@ static int read_roots(struct config_site *site, struct json_at map, const char *
 		struct json_at value = { 0 };
 		int r;
 
+		if (is_remark(at) || is_left_out(at))
+			continue;
 		r = root_name(at, above, &name, error);
 		if (r == 0)
 			r = pick_platform(at, &value, error);
@@ -206,30 +243,59 @@ static int read_roots(struct config_site *site, struct json_at map, const char *
 	return 0;
 }
 
-static bool is_empty(struct json_at at)
-{
-	const char *text;
-
-	return json_at_is_null(at) ||
-	       (json_at_is_text(at) && json_at_text(at, &text, NULL) == 0 && !text[0]);
-}
-
-/* Maps of two files are laid over each other; a single folder replaces what was there. */
-static int set_roots(struct config_site *site, struct json_at at, struct error *error)
+/* Maps of two files are laid over each other; a single folder replaces what was there, and a file what OpenPype's
+ * settings say: else a root of theirs would come to those that a person has named. */
+int config_site_set_roots(struct config_site *site, struct json_at at,
+			  struct error *error)
 {
 	struct json_at value = { 0 };
 	int r;
 
+	if (is_platform_map(at) && is_left_out(at))
+		return 0;
 	r = pick_platform(at, &value, error);
 	if (r < 0 || is_empty(value))
 		return r;
 	if (json_at_is_object(value)) {
 		if (site->n_roots == 1 && !site->roots[0].name[0])
 			drop_roots(site);
+		if (site->n_roots && site->roots[0].is_document &&
+		    !json_at_is_document(at))
+			drop_roots(site);
 		return read_roots(site, value, "", error);
 	}
 	drop_roots(site);
 	return read_root(site, value, "", error);
+}
+
+static bool has_root(const struct config_site *site, const char *name)
+{
+	for (size_t i = 0; i < site->n_roots; i++)
+		if (strcmp(site->roots[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+int config_site_override_roots(struct config_site *site, struct json_at map,
+			       struct error *error)
+{
+	bool has_any = site->n_roots > 0;
+	int r = 0;
+
+	if (!json_at_is_object(map))
+		return json_at_error(map, error, "folders by root are expected");
+	for (struct json_at at = json_at_first(map); at.node && r == 0;
+	     at = json_at_next(at)) {
+		struct json_at value = { 0 };
+
+		if (is_remark(at) || is_empty(at) ||
+		    (has_any && !has_root(site, json_at_key(at))))
+			continue;
+		r = pick_platform(at, &value, error);
+		if (r == 0)
+			r = read_root(site, value, json_at_key(at), error);
+	}
+	return r;
 }
 
 /* ---- the other keys ---- */
@@ -246,6 +312,9 @@ static int add_credential(struct config_site *site, struct json_at at,
 	r = expand_at(at, &text, error);
 	if (r < 0)
 		return r;
+	if (json_at_is_document(at) && text[0] != '/')
+		return json_at_error(
+			at, error, "\"%s\" is no full path: it begins with \"/\"", text);
 	folder = config_folder_of(json_file_name(at.file));
 	r = folder ? config_absolute(text, folder, &path) : -ENOMEM;
 	if (r < 0)
@@ -258,8 +327,8 @@ static int add_credential(struct config_site *site, struct json_at at,
 	return 0;
 }
 
-static int set_credentials(struct config_site *site, struct json_at at,
-			   struct error *error)
+int config_site_set_credentials(struct config_site *site, struct json_at at,
+				struct error *error)
 {
 	struct json_at value = { 0 };
 	int r;
@@ -298,12 +367,14 @@ static int check_provider(const struct config_site *site, struct json_at at,
 			     text, text);
 }
 
-static int check_enabled(struct json_at at, struct error *error)
+static int set_enabled(struct config_site *site, struct json_at at, struct error *error)
 {
 	bool is_enabled;
 	int r = json_at_bool(at, &is_enabled, error);
 
-	return r < 0 || is_enabled ? r : CONFIG_SITE_DISABLED;
+	if (r == 0)
+		site->is_disabled = !is_enabled;
+	return r;
 }
 
 static int set_key(struct config_site *site, struct json_at at, struct error *error)
@@ -311,9 +382,9 @@ static int set_key(struct config_site *site, struct json_at at, struct error *er
 	const char *key = json_at_key(at);
 
 	if (strcmp(key, "root") == 0)
-		return set_roots(site, at, error);
+		return config_site_set_roots(site, at, error);
 	if (strcmp(key, "credentials_url") == 0)
-		return set_credentials(site, at, error);
+		return config_site_set_credentials(site, at, error);
 	if (strcmp(key, "endpoint") == 0)
 		return set_text(&site->endpoint, at, error);
 	if (strcmp(key, "subject") == 0)
@@ -321,23 +392,20 @@ static int set_key(struct config_site *site, struct json_at at, struct error *er
 	if (strcmp(key, "provider") == 0)
 		return check_provider(site, at, error);
 	if (strcmp(key, "enabled") == 0)
-		return check_enabled(at, error);
-	log_warning("%s:%d: unknown key \"%s\" of site \"%s\": it changes nothing",
-		    json_file_name(at.file), json_at_line(at), key, site->name);
+		return set_enabled(site, at, error);
+	if (json_at_is_document(at)) /* of other programs */
+		return 0;
+	log_warning("%s: unknown key \"%s\" of site \"%s\": it changes nothing",
+		    json_at_where(at).text, key, site->name);
 	return 0;
 }
 
 int config_site_read(struct config_site *site, struct json_at object, struct error *error)
 {
-	int result = 0;
+	int r = 0;
 
-	for (struct json_at at = json_at_first(object); at.node; at = json_at_next(at)) {
-		int r = set_key(site, at, error);
-
-		if (r < 0)
-			return r;
-		if (r > 0)
-			result = r;
-	}
-	return result;
+	for (struct json_at at = json_at_first(object); at.node && r == 0;
+	     at = json_at_next(at))
+		r = set_key(site, at, error);
+	return r;
 }

@@ -45,6 +45,19 @@ static void say_entry(struct buf *ret, const char *site, const struct index_entr
 	buf_addc(ret, '\n');
 }
 
+static void say_inactive(const struct config *config, const char *project,
+			 struct buf *ret)
+{
+	struct config_reason reason;
+
+	if (config_leaves_out(config, project, NULL, 0, &reason))
+		buf_addf(ret, "project %s has no background transfers: %s\n", project,
+			 reason.text);
+	else
+		buf_addf(ret, "project %s is inactive: no background transfers\n",
+			 project);
+}
+
 static void say_records(struct engine *engine, const struct assessment *a,
 			struct buf *ret)
 {
@@ -70,8 +83,7 @@ static void say_records(struct engine *engine, const struct assessment *a,
 				"other files of the representation are still on their way "
 				"to the remote\n");
 		if (record->is_inactive)
-			buf_addf(ret, "project %s is inactive: no background transfers\n",
-				 record->project);
+			say_inactive(config, record->project, ret);
 		if (lost_projects_has(&engine->lost_projects, record->project))
 			buf_addf(ret, "project %s was dropped or emptied in the store\n",
 				 record->project);

@@ -154,14 +154,23 @@ static int read_project(void *context, const char *project)
 {
 	struct engine *engine = context;
 	_cleanup_(buf_done) struct buf bson = { 0 };
+	struct config_reason reason;
+	bool is_inactive;
 	int r = engine->store->ops->find(engine->store, project, "project", NULL, project,
 					 &bson);
 
 	if (r < 0)
 		return r;
-	return index_set_project(engine->index, project,
-				 r == 0 && doc_project_is_inactive(bson.data, bson.len),
-				 syncer_touched, engine);
+	is_inactive = r == 0 && doc_project_is_inactive(bson.data, bson.len);
+	if (!is_inactive &&
+	    config_leaves_out(engine->config, project, r == 0 ? bson.data : NULL,
+			      bson.len, &reason)) {
+		log_info("project '%s' has no background transfers: %s", project,
+			 reason.text);
+		is_inactive = true;
+	}
+	return index_set_project(engine->index, project, is_inactive, syncer_touched,
+				 engine);
 }
 
 static int read_everything(struct engine *engine)

@@ -23,6 +23,7 @@ struct json_file {
 	char *name;
 	char *warning; /* or NULL */
 	cJSON *top;
+	bool is_document; /* of a database */
 };
 
 static const cJSON *node_of(struct json_at at)
@@ -157,6 +158,16 @@ int json_file_parse(const char *name, const char *text, size_t len,
 	return parse(name, copy, len, ret, error);
 }
 
+int json_file_parse_document(const char *name, const char *text, struct json_file **ret,
+			     struct error *error)
+{
+	int r = json_file_parse(name, text, strlen(text), ret, error);
+
+	if (r == 0)
+		(*ret)->is_document = true;
+	return r;
+}
+
 int json_file_load(const char *path, struct json_file **ret, struct error *error)
 {
 	_cleanup_(freep) char *text = NULL;
@@ -221,6 +232,26 @@ int json_at_line(struct json_at at)
 	return at.node && node_of(at)->valueint > 0 ? node_of(at)->valueint : 1;
 }
 
+bool json_at_is_document(struct json_at at)
+{
+	return at.file && at.file->is_document;
+}
+
+struct json_where json_at_where(struct json_at at)
+{
+	struct json_where where;
+	int n;
+
+	if (at.file->is_document)
+		n = snprintf(where.text, sizeof(where.text), "%s", at.file->name);
+	else
+		n = snprintf(where.text, sizeof(where.text), "%s:%d", at.file->name,
+			     json_at_line(at));
+	if (n < 0)
+		where.text[0] = 0;
+	return where;
+}
+
 bool json_at_is_object(struct json_at at)
 {
 	return at.node && cJSON_IsObject(node_of(at));
@@ -277,7 +308,7 @@ int json_at_error(struct json_at at, struct error *error, const char *fmt, ...)
 	find_path(at.file->top, at.node, &path);
 	if (text.has_failed || path.has_failed)
 		return -ENOMEM;
-	return error_set(error, -EINVAL, "%s:%d: %s%s%s", at.file->name, json_at_line(at),
+	return error_set(error, -EINVAL, "%s: %s%s%s", json_at_where(at).text,
 			 buf_str(&path), path.len ? ": " : "", buf_str(&text));
 }
 

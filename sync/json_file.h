@@ -28,6 +28,9 @@ int json_file_load(const char *path, struct json_file **ret, struct error *error
 /* The same of a text; errors call it NAME. */
 int json_file_parse(const char *name, const char *text, size_t len,
 		    struct json_file **ret, struct error *error);
+/* The same of what a database holds: it has no lines, NAME tells people where it stands. */
+int json_file_parse_document(const char *name, const char *text, struct json_file **ret,
+			     struct error *error);
 void json_file_free(struct json_file *file);
 DEFINE_CLEANUP(struct json_file *, json_file_free);
 
@@ -44,6 +47,13 @@ struct json_at json_at_next(struct json_at member);
 /* Key of an object's member; NULL in a list and at the top. Borrowed. */
 const char *json_at_key(struct json_at at);
 int json_at_line(struct json_at at);
+/* Where it stands, for people: "FILE:LINE", of a document its name alone. */
+struct json_where {
+	char text[512]; /* cut where it is longer */
+};
+struct json_where json_at_where(struct json_at at);
+/* It stands in a document of a database, not in a file. */
+bool json_at_is_document(struct json_at at);
 
 /* False where there is no value. */
 bool json_at_is_object(struct json_at at);

@@ -135,6 +135,10 @@ struct store_ops {
 	/* Every document (ALL) or every representation of PROJECT (NULL: of all). */
 	int (*scan)(struct store *store, const char *project, bool all, store_doc_fn *fn,
 		    void *context);
+	/* OpenPype's settings documents that this machine of that id needs (sync/doc_settings.h), beside the projects in
+	 * the same server, cut down to what sitefs reads; FN's project is NULL. None in the embedded store. */
+	int (*settings)(struct store *store, const char *machine, store_doc_fn *fn,
+			void *context);
 	int (*scan_truth)(struct store *store, store_truth_fn *fn, void *context);
 	/* One document as BSON into an empty RET. STORE_GONE. */
 	int (*load)(struct store *store, const char *project, const char *id,

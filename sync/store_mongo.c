@@ -427,6 +427,7 @@ static const struct store_ops mongo_ops = {
 	.projects = store_mongo_projects,
 	.now = store_mongo_now,
 	.scan = store_mongo_scan,
+	.settings = store_mongo_settings,
 	.scan_truth = store_mongo_scan_truth,
 	.load = store_mongo_load,
 	.load_truth = store_mongo_load_truth,

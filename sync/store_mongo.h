@@ -2,6 +2,8 @@
  * Inside of the MongoDB store: what its files (connection, reading, writing, truth, feed, leases) share.
  * Nobody else includes this; store_mongo* are the only files that know the driver.
  *
+ * OpenPype's settings (OPENPYPE_DATABASE_NAME) are read, sync/store_mongo_settings.c, never written.
+ *
  * Two databases: the studio's (AVALON_DB, one collection per project), of which only documents are read,
  * entries of `sites` changed and publishes inserted; and "<AVALON_DB>_sitefs", all of which is ours:
  *
@@ -69,6 +71,8 @@ int store_mongo_scan(struct store *store, const char *project, bool all, store_d
 		     void *context);
 int store_mongo_load(struct store *store, const char *project, const char *id,
 		     struct buf *ret);
+int store_mongo_settings(struct store *store, const char *machine, store_doc_fn *fn,
+			 void *context);
 int store_mongo_find(struct store *store, const char *project, const char *type,
 		     const char *parent, const char *name, struct buf *ret);
 

@@ -54,6 +54,8 @@ int store_sqlite_insert(struct store *store, const char *project, const struct b
 int store_sqlite_publish(struct store *store, const char *project, const struct buf *docs,
 			 size_t n);
 
+int store_sqlite_settings(struct store *store, const char *machine, store_doc_fn *fn,
+			  void *context);
 int store_sqlite_scan_truth(struct store *store, store_truth_fn *fn, void *context);
 int store_sqlite_load_truth(struct store *store, const char *project, const char *key,
 			    struct truth *ret);

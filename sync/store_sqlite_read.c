@@ -157,3 +157,10 @@ int store_sqlite_find(struct store *store, const char *project, const char *type
 			     "sss", project, type, parent);
 	return r < 0 ? r : take_body(rows, ret);
 }
+
+/* OpenPype has none here. */
+int store_sqlite_settings(struct store *store, const char *machine, store_doc_fn *fn,
+			  void *context)
+{
+	return 0;
+}

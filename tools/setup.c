@@ -5,6 +5,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* What is missing stands in the store, in OpenPype's settings. */
+static bool is_store_away(int r)
+{
+	return r == -EHOSTUNREACH || r == -ETIMEDOUT;
+}
+
 int cli_load_config(struct cli *cli, const char *project, struct config **ret)
 {
 	struct config_options options = { .config_dir = cli->config_dir,
@@ -16,7 +22,8 @@ int cli_load_config(struct cli *cli, const char *project, struct config **ret)
 
 	r = config_load(&options, ret, &error);
 	if (r < 0)
-		return cli_fail(cli, EXIT_USAGE, "%s", error_text(&error, r));
+		return cli_fail(cli, is_store_away(r) ? EXIT_NO_STORE : EXIT_USAGE, "%s",
+				error_text(&error, r));
 	return 0;
 }
 

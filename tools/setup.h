@@ -8,7 +8,8 @@
 #include "sync/store.h"
 #include "tools/cli.h"
 
-/* The configuration of this call. PROJECT may be NULL. 0 or EXIT_USAGE. */
+/* The configuration of this call. PROJECT may be NULL. 0, EXIT_USAGE, or EXIT_NO_STORE where what is missing could stand in
+ * OpenPype's settings. */
 int cli_load_config(struct cli *cli, const char *project, struct config **ret)
 	_must_check_;
 /* No store was named: says where it was looked for. EXIT_USAGE. */

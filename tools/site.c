@@ -52,6 +52,14 @@ static int check_store(struct cli *cli, const struct config *config)
 			error_text(&error, r));
 }
 
+static void say_note(const struct config *config)
+{
+	struct config_reason note;
+
+	if (config_find_note(config, &note))
+		log_warning("%s", note.text);
+}
+
 int site_check(struct cli *cli, const struct config *config)
 {
 	const struct config_site *remote = config_find_site(config, config->remote_site);
@@ -59,6 +67,7 @@ int site_check(struct cli *cli, const struct config *config)
 	struct error error = { 0 };
 	int r;
 
+	say_note(config);
 	r = config_check_local_fs(config->state_dir, &error);
 	if (r == 0 && remote)
 		r = provider_open(remote, &provider, &error);

@@ -89,16 +89,22 @@ static int explain(struct cli *cli, const struct config *config, const char *nam
 static int check(struct cli *cli, const struct config *config)
 {
 	_cleanup_(json_freep) struct json *json = json_document();
+	struct config_reason note;
+	bool has_note = config_find_note(config, &note);
 
 	if (!config->store_uri)
 		return cli_no_store(cli);
 	if (!cli->is_json) {
 		if (!cli->is_quiet)
-			printf("the configuration in %s is fine\n", config->dir);
+			printf("the configuration in %s is fine\n%s%s%s", config->dir,
+			       has_note ? "but: " : "", has_note ? note.text : "",
+			       has_note ? "\n" : "");
 		return EXIT_DONE;
 	}
 	json_set_text(json, "config_dir", config->dir);
 	json_set_bool(json, "ok", true);
+	if (has_note)
+		json_set_text(json, "note", note.text);
 	return json_print(json) < 0 ? cli_fail(cli, EXIT_FAILED, "out of memory")
 				    : EXIT_DONE;
 }

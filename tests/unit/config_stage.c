@@ -12,11 +12,14 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <bson/bson.h>
 #include <cmocka.h>
 
 #include "sync/base/beneath.h"
 #include "sync/base/buf.h"
 #include "sync/base/path.h"
+#include "sync/doc_project.h"
+#include "sync/openpype.h"
 
 static const char *const variables[] = {
 	"SITEFS_CONFIG",
@@ -30,6 +33,8 @@ static const char *const variables[] = {
 	"SITEFS_TIMING_SETTLED",
 	"OPENPYPE_LOCAL_ID",
 	"OPENPYPE_MONGO",
+	"OPENPYPE_VERSION",
+	"XDG_DATA_HOME",
 	"AVALON_MONGO",
 	"AVALON_DB",
 	"XDG_CONFIG_HOME",
@@ -92,6 +97,38 @@ void stage_begin(const struct config_row *row, char dir[])
 		write_file(dir, &row->files[i]);
 }
 
+static const struct config_row *documents_of;
+
+static int give_documents(struct openpype *into)
+{
+	const struct config_row *row = documents_of;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(row->documents) && row->documents[i];
+	     i++) {
+		bson_t *doc =
+			bson_new_from_json((const uint8_t *)row->documents[i], -1, NULL);
+		bson_iter_t it;
+
+		assert_non_null(doc);
+		if (doc_is_project(bson_get_data(doc), doc->len) &&
+		    bson_iter_init_find(&it, doc, "name"))
+			r = openpype_add_project(into, bson_iter_utf8(&it, NULL),
+						 bson_get_data(doc), doc->len);
+		else
+			r = openpype_add(into, bson_get_data(doc), doc->len);
+		bson_destroy(doc);
+	}
+	return r;
+}
+
+void stage_give_documents(const struct config_row *row, struct config_options *options)
+{
+	documents_of = row;
+	if (row->documents[0])
+		options->documents = give_documents;
+}
+
 char *stage_load(const struct config_row *row, const char *dir, struct config **ret,
 		 struct error *error)
 {
@@ -101,6 +138,7 @@ char *stage_load(const struct config_row *row, const char *dir, struct config **
 	char *log = calloc(1, 65536);
 	int r;
 
+	stage_give_documents(row, &options);
 	assert_true(log_fd >= 0 && saved >= 0);
 	dup2(log_fd, STDERR_FILENO);
 	r = config_load(&options, ret, error);

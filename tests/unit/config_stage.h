@@ -15,6 +15,8 @@ struct config_row {
 	const char *what;
 	struct pair files[8];
 	struct pair env[5];
+	const char *documents
+		[8]; /* OpenPype's and the projects', as extended JSON; with any, they are asked for */
 	const char *project; /* or NULL */
 	const char *expected
 		[8]; /* "key=value" or "key=value @origin"; "key=" alone: no such key */
@@ -47,6 +49,8 @@ void stage_end(const char *dir);
 /* Runs config_load() and gives what it logs, allocated. */
 char *stage_load(const struct config_row *row, const char *dir, struct config **ret,
 		 struct error *error);
+/* The row's documents are what OPTIONS reads. */
+void stage_give_documents(const struct config_row *row, struct config_options *options);
 /* EXPECTED as in a row. */
 void stage_assert_key(const struct config *config, const char *expected);
 void stage_run_rows(const struct config_row *rows, size_t n);

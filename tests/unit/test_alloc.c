@@ -176,6 +176,50 @@ static void test_config(void **state)
 	stage_end(dir);
 }
 
+static const struct config_row openpype_row = {
+	.files = { { "config.json", "{\"local_id\": \"me\"}" } },
+	.documents = { "{\"type\": \"system_settings_versioned\", \"version\": \"3.1\", \"data\": {\"modules\": "
+		       "{\"sync_server\": {\"enabled\": true, \"sites\": {\"nas\": {\"provider\": \"local_drive\"}, "
+		       "\"x\": {\"provider\": \"sftp\"}}}}}}",
+		       "{\"type\": \"project_settings\", \"project_name\": \"P\", \"data\": {\"global\": "
+		       "{\"sync_server\": {\"enabled\": true, \"config\": {\"remote_site\": \"nas\"}, "
+		       "\"sites\": {\"nas\": {\"root\": {\"work\": \"/nas\"}}}}}}}",
+		       "{\"type\": \"local_settings\", \"site_id\": \"me\", \"data\": {\"projects\": "
+		       "{\"P\": {\"active_site\": \"local\", \"local\": {\"work\": \"/mine\"}}}}}",
+		       "{\"type\": \"versions_order\", \"production_versions\": [\"3.1\"]}",
+		       "{\"type\": \"project\", \"name\": \"P\", \"config\": {\"roots\": {\"work\": {\"linux\": "
+		       "\"/w\"}}}}" },
+};
+
+static void test_config_openpype(void **state)
+{
+	char dir[] = STAGE_DIR;
+	struct config_options options = { .config_dir = dir };
+	unsigned n = 1;
+
+	stage_begin(&openpype_row, dir);
+	stage_give_documents(&openpype_row, &options);
+	log_set_level(LOG_LEVEL_ERROR);
+	for (;; n++) {
+		struct config *config = NULL;
+		int r;
+
+		failing_alloc_at(n);
+		r = config_load(&options, &config, NULL);
+		if (!failing_alloc_has_failed()) {
+			failing_alloc_at(0);
+			assert_int_equal(r, 0);
+			stage_assert_key(config, "site.me.root.work=\"/mine\"");
+			config_free(config);
+			break;
+		}
+		assert_int_equal(r, -ENOMEM);
+		assert_null(config);
+	}
+	assert_true(n > 200);
+	stage_end(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_journal_open),
 		cmocka_unit_test(test_journal_rename),
 		cmocka_unit_test(test_config),
+		cmocka_unit_test(test_config_openpype),
 	};
 
 	return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);

@@ -26,6 +26,72 @@ static void test_unreachable(void **state)
 	assert_null(strstr(error.text, "secret"));
 }
 
+/* ---- OpenPype's settings ---- */
+
+static void write_settings(const char *database, const char *json)
+{
+	mongoc_client_t *client = mongoc_client_new(stage.uri);
+	mongoc_collection_t *collection =
+		mongoc_client_get_collection(client, database, "settings");
+	bson_t *doc = bson_new_from_json((const uint8_t *)json, -1, NULL);
+
+	assert_non_null(doc);
+	assert_true(mongoc_collection_insert_one(collection, doc, NULL, NULL, NULL));
+	bson_destroy(doc);
+	mongoc_collection_destroy(collection);
+	mongoc_client_destroy(client);
+}
+
+/* Each as relaxed JSON, in a line. */
+static int note_settings(void *context, const char *project, const void *bson, size_t len)
+{
+	struct buf *seen = context;
+	bson_t doc;
+	char *text;
+
+	assert_null(project);
+	assert_true(bson_init_static(&doc, bson, len));
+	text = bson_as_relaxed_extended_json(&doc, NULL);
+	buf_addf(seen, "%s\n", strstr(text, "\"type\""));
+	bson_free(text);
+	return 0;
+}
+
+/* Of the machine that asks and of all, cut down: the rest of them is large, and secret. */
+static void test_settings(void **state)
+{
+	_cleanup_(freep) char *database = strf("op_%s", stage_project());
+	_cleanup_(buf_done) struct buf seen = { 0 };
+
+	setenv("OPENPYPE_DATABASE_NAME", database, 1);
+	assert_int_equal(
+		stage.store->ops->settings(stage.store, "ann", note_settings, &seen), 0);
+	assert_int_equal(seen.len, 0);
+	write_settings(
+		database,
+		"{\"type\": \"system_settings\", \"data\": {\"modules\": {\"sync_server\": "
+		"{\"enabled\": true}, \"ftrack\": {\"key\": \"secret\"}}}}");
+	write_settings(database,
+		       "{\"type\": \"project_settings_versioned\", \"version\": \"3\", "
+		       "\"project_name\": \"p\", \"data\": {\"maya\": 1}}");
+	write_settings(database,
+		       "{\"type\": \"local_settings\", \"site_id\": \"ann\", "
+		       "\"data\": {\"projects\": {}, \"general\": \"secret\"}}");
+	write_settings(database, "{\"type\": \"local_settings\", \"site_id\": \"bob\"}");
+	write_settings(database, "{\"type\": \"else\"}");
+	assert_int_equal(
+		stage.store->ops->settings(stage.store, "ann", note_settings, &seen), 0);
+	unsetenv("OPENPYPE_DATABASE_NAME");
+	assert_string_equal(
+		seen.data,
+		"\"type\" : \"system_settings\", \"data\" : { \"modules\" : { \"sync_server\" : { "
+		"\"enabled\" : true } } } }\n"
+		"\"type\" : \"project_settings_versioned\", \"version\" : \"3\", "
+		"\"project_name\" : \"p\", \"data\" : {  } }\n"
+		"\"type\" : \"local_settings\", \"site_id\" : \"ann\", \"data\" : { \"projects\" : {  "
+		"} } }\n");
+}
+
 /* ---- leases of other hosts ---- */
 
 #define ELSEWHERE "0000-boot/1/2/3"
@@ -154,6 +220,7 @@ static void test_host_with_a_wrong_clock(void **state)
 
 const struct CMUnitTest mongo_stories[] = {
 	cmocka_unit_test(test_unreachable),
+	cmocka_unit_test(test_settings),
 	cmocka_unit_test(test_lease_of_another_host),
 	cmocka_unit_test(test_lease_of_a_host_that_died_young),
 	cmocka_unit_test(test_host_with_a_wrong_clock),
