@@ -257,6 +257,14 @@ static int read_local_credentials(struct reader *reader, struct json_at local)
 	return r;
 }
 
+/* The first counts. */
+static int note_origin(struct draft *draft, const char *origin)
+{
+	if (!draft->origin)
+		draft->origin = strdup(origin);
+	return draft->origin ? 0 : -ENOMEM;
+}
+
 /* The two sites that are always there have the project's roots, unless this machine's settings say other folders. */
 static int read_own_site(struct reader *reader, const struct openpype_view *view,
 			 struct json_at roots, const char *name)
@@ -271,21 +279,21 @@ static int read_own_site(struct reader *reader, const struct openpype_view *view
 	if (r < 0 || strcmp(draft->site.provider, CONFIG_LOCAL_DRIVE) != 0)
 		return r;
 	draft->is_document = true;
-	if (roots.node && !draft->origin)
-		draft->origin = strdup(json_at_where(roots).text);
 	if (roots.node)
+		r = note_origin(draft, json_at_where(roots).text);
+	if (r == 0 && roots.node)
 		r = config_site_set_roots(&draft->site, roots, reader->error);
 	for (size_t i = ARRAY_SIZE(view->local); i > 0 && r == 0; i--) {
 		struct json_at own = json_at_find(view->local[i - 1], key);
 
 		if (own.node)
+			r = note_origin(draft, json_at_where(own).text);
+		if (r == 0 && own.node)
 			r = config_site_override_roots(&draft->site, own, reader->error);
-		if (own.node && !draft->origin)
-			draft->origin = strdup(json_at_where(own).text);
 	}
-	if (r == 0 && !draft->origin)
-		draft->origin = strdup("OpenPype");
-	return r == 0 && !draft->origin ? -ENOMEM : keep_fault(reader, draft, r);
+	if (r == 0)
+		r = note_origin(draft, "OpenPype");
+	return keep_fault(reader, draft, r);
 }
 
 /* NAME is one of the two that OpenPype's settings always have, and no file says its folders. */

@@ -67,13 +67,15 @@ int site_check(struct cli *cli, const struct config *config)
 	struct error error = { 0 };
 	int r;
 
-	say_note(config);
 	r = config_check_local_fs(config->state_dir, &error);
 	if (r == 0 && remote)
 		r = provider_open(remote, &provider, &error);
 	if (r < 0)
 		return cli_fail(cli, EXIT_USAGE, "%s", error_text(&error, r));
-	return check_store(cli, config);
+	r = check_store(cli, config);
+	if (!r)
+		say_note(config);
+	return r;
 }
 
 /* ---- signals ---- */
