@@ -506,26 +506,43 @@ static int path_by_name(const struct inodes *inodes, const struct name *name, ch
 	return 0;
 }
 
+/* By its Nth name. */
+static int path_locked(const struct inodes *inodes, const struct inode *inode, size_t n,
+		       char **ret) REQUIRES(&inodes->lock)
+{
+	const struct name *name = inode->names;
+
+	if (is_root_folder(inodes, inode)) {
+		*ret = n == 0 ? strdup("") : NULL;
+		return n ? -ESTALE : *ret ? 0 : -ENOMEM;
+	}
+	while (name && n--)
+		name = name->next;
+	return name ? path_by_name(inodes, name, ret) : -ESTALE;
+}
+
 int inodes_path(struct inodes *inodes, struct inode *inode, size_t n, char **ret,
 		struct inode_facts *facts)
 {
-	struct name *name;
-	int r = -ESTALE;
+	int r;
 
 	mutex_lock(&inodes->lock);
 	if (facts)
 		inode_copy_facts(inode, facts);
-	name = inode->names;
-	if (is_root_folder(inodes, inode)) {
-		*ret = n == 0 ? strdup("") : NULL;
-		r = n ? -ESTALE : *ret ? 0 : -ENOMEM;
-		mutex_unlock(&inodes->lock);
-		return r;
-	}
-	while (name && n--)
-		name = name->next;
-	if (name)
-		r = path_by_name(inodes, name, ret);
+	r = path_locked(inodes, inode, n, ret);
+	mutex_unlock(&inodes->lock);
+	return r;
+}
+
+int inodes_begin_open(struct inodes *inodes, struct inode *inode, char **ret,
+		      struct inode_facts *facts)
+{
+	int r;
+
+	mutex_lock(&inodes->lock);
+	inode->n_opens++;
+	inode_copy_facts(inode, facts);
+	r = path_locked(inodes, inode, 0, ret);
 	mutex_unlock(&inodes->lock);
 	return r;
 }

@@ -151,8 +151,10 @@ void inodes_set_idle_max(struct inodes *inodes, size_t n);
 /* Any handle left, for the end of the mount; NULL when there are none. */
 struct handle *inodes_any_handle(struct inodes *inodes);
 
-/* An open of an INODE_STREAM, counted before it looks at what the name is now; taken back where it fails. */
-void inodes_begin_open(struct inodes *inodes, struct inode *inode);
+/* An open of an INODE_STREAM, counted before it looks at what the name is now; taken back where it fails. Its path, as
+ * inodes_path() tells it, comes in the same moment: who sees the open may take the name away. */
+int inodes_begin_open(struct inodes *inodes, struct inode *inode, char **ret,
+		      struct inode_facts *facts) _must_check_;
 void inodes_fail_open(struct inodes *inodes, struct inode *inode);
 
 /* ---- reads that wait: pages may be dropped only where none does ---- */

@@ -281,13 +281,6 @@ struct handle *inodes_any_handle(struct inodes *inodes)
 	return handle;
 }
 
-void inodes_begin_open(struct inodes *inodes, struct inode *inode)
-{
-	mutex_lock(&inodes->lock);
-	inode->n_opens++;
-	mutex_unlock(&inodes->lock);
-}
-
 void inodes_fail_open(struct inodes *inodes, struct inode *inode)
 {
 	mutex_lock(&inodes->lock);

@@ -58,15 +58,12 @@ static bool is_on_disk(struct fs *fs, int root, const char *rel)
 	       beneath_stat(roots_fd(fs->roots, root), rel, &st) == 0;
 }
 
-/* 0: REL is listed and remote-only; NODE tells. */
-static int check_name(struct fs *fs, struct inode *inode, char **ret_rel,
-		      struct inode_facts *facts, struct view_node *node)
+/* 0: REL, the name of an inode with these FACTS, is listed and remote-only; NODE tells. */
+static int check_name(struct fs *fs, const char *rel, const struct inode_facts *facts,
+		      struct view_node *node)
 {
-	_cleanup_(freep) char *rel = NULL;
-	int r = inodes_path(&fs->inodes, inode, 0, &rel, facts);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (is_on_disk(fs, facts->root, rel))
 		return -ESTALE;
 	r = view_find(fs->view, facts->root, rel, node);
@@ -77,7 +74,6 @@ static int check_name(struct fs *fs, struct inode *inode, char **ret_rel,
 	/* another file by now: this inode's pages are not its */
 	if (node->size >= 0 && facts->size >= 0 && node->size != facts->size)
 		return -ESTALE;
-	*ret_rel = steal(rel);
 	return 0;
 }
 
@@ -88,8 +84,10 @@ static int open_named(struct fs *fs, struct inode *inode, struct handle **ret,
 	struct handle_setup setup = { .fd = -1 };
 	struct inode_facts facts;
 	struct view_node node;
-	int r = check_name(fs, inode, &rel, &facts, &node);
+	int r = inodes_begin_open(&fs->inodes, inode, &rel, &facts);
 
+	if (r == 0)
+		r = check_name(fs, rel, &facts, &node);
 	if (r < 0)
 		return r;
 	if (node.is_failed)
@@ -113,10 +111,8 @@ static int open_named(struct fs *fs, struct inode *inode, struct handle **ret,
 
 int remote_open(struct fs *fs, struct inode *inode, struct handle **ret, char **ret_rel)
 {
-	int r;
+	int r = open_named(fs, inode, ret, ret_rel);
 
-	inodes_begin_open(&fs->inodes, inode);
-	r = open_named(fs, inode, ret, ret_rel);
 	if (r != 0)
 		inodes_fail_open(&fs->inodes, inode);
 	return r;
@@ -168,8 +164,10 @@ int remote_open_for_writing(struct fs *fs, struct inode *inode, bool empty)
 	struct inode_facts facts;
 	struct view_node node;
 	uint64_t parent;
-	int r = check_name(fs, inode, &rel, &facts, &node);
+	int r = inodes_path(&fs->inodes, inode, 0, &rel, &facts);
 
+	if (r == 0)
+		r = check_name(fs, rel, &facts, &node);
 	if (r < 0)
 		return r;
 	if (empty) {

@@ -15,13 +15,14 @@ import stat
 import subprocess
 import threading
 import time
+import traceback
 
 import pytest
 
 from harness import random_bytes, read_file
 
 SECONDS = float(os.environ.get('SITEFS_COMPARE_SECONDS', '0'))
-OPERATIONS = 3000
+OPERATIONS = 3000  # at least; after as many the trees are compared, and begun anew: folders renamed into each other get deep
 NAMES = 'abcd'
 HELD_MAX = 6
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -238,11 +239,21 @@ def describe_all(top, without=None):
         if without in folders:
             folders.remove(without)
         for name in (*folders, *names):
+            if name == '.fake.new':  # of one that just arrives
+                continue
             path = os.path.join(folder, name)
             content = read_file(path) if os.path.isfile(path) and not os.path.islink(path) else None
             target = os.readlink(path) if os.path.islink(path) else None
             found[os.path.relpath(path, top)] = (describe(path), content, target)
     return found
+
+
+def clear(top, without):
+    for entry in os.scandir(top):
+        if entry.is_dir(follow_symlinks=False) and entry.name != without:
+            shutil.rmtree(entry)
+        elif entry.name != without:
+            os.unlink(entry)
 
 
 class Beside:
@@ -282,8 +293,8 @@ class Beside:
         while not self.is_over.is_set():
             try:
                 what()
-            except OSError as error:
-                self.faults.append(repr(error))
+            except OSError:
+                self.faults.append(traceback.format_exc())
             self.n_turns += 1
             self.is_over.wait(0.001)  # the operations are the story
 
@@ -296,7 +307,7 @@ class Beside:
         self.is_over.set()
         for thread in self.threads:
             thread.join()
-        assert self.n_turns and not self.faults, self.faults[:5]
+        assert self.n_turns and not self.faults, '\n'.join(self.faults[:5])
 
 
 @pytest.mark.parametrize('option', ((), ('-p',)), ids=('kernel', 'daemon'))
@@ -310,13 +321,15 @@ def test_the_same_operations_do_the_same(make_fake, tmp_path, option):
     n = 0
     with Beside(fake, seed) as beside:
         while n < OPERATIONS or time.monotonic() < end:
-            one, other = ours.step(), theirs.step()
-            assert one == other, f'operation {n} of seed {seed}'
-            n += 1
+            for _ in range(OPERATIONS):
+                one, other = ours.step(), theirs.step()
+                assert one == other, f'operation {n} of seed {seed}'
+                n += 1
+            assert describe_all(fake.mnt, beside.folder) == describe_all(tmp_path / 'twin'), f'after {n} of seed {seed}'
+            for walk in (ours, theirs):
+                walk.drop_all()
+                clear(walk.top, beside.folder)
     print(f'{n} operations, {beside.n_turns} turns beside them')
-    ours.drop_all()
-    theirs.drop_all()
-    assert describe_all(fake.mnt, beside.folder) == describe_all(tmp_path / 'twin')
 
 
 @pytest.mark.skipif(not shutil.which('fio'), reason='there is no fio')

@@ -310,13 +310,19 @@ static void test_pages_wait_for_reads(void **state)
 static void test_who_was_opened_may_have_pages(void **state)
 {
 	struct inodes *inodes = *state;
-	struct inode *inode =
-		inodes_at(inodes, take(inodes, INODE_TOP_ID, "f", stream(1)));
+	uint64_t id = take(inodes, INODE_TOP_ID, "f", stream(1));
+	struct inode *inode = inodes_at(inodes, id);
+	_cleanup_(freep) char *rel = NULL;
 	struct inode_facts facts;
 
-	inodes_begin_open(inodes, inode);
-	inodes_facts(inodes, inode, &facts);
+	/* the name is told as the open begins: who sees the open may take it away */
+	assert_int_equal(inodes_begin_open(inodes, inode, &rel, &facts), 0);
 	assert_true(facts.has_opens);
+	assert_true(inodes_unname_path(inodes, "f", id));
+	assert_string_equal(rel, "f");
+	inodes_fail_open(inodes, inode);
+	free(steal(rel));
+	assert_int_equal(inodes_begin_open(inodes, inode, &rel, &facts), -ESTALE);
 	inodes_fail_open(inodes, inode);
 	inodes_facts(inodes, inode, &facts);
 	assert_false(facts.has_opens);
