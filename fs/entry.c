@@ -429,17 +429,19 @@ static int open_by_handle(struct fs *fs, struct inode *inode, int flags, struct 
 }
 
 /* Symlinks on the way do no harm here: what counts is which file is found. */
-bool entry_is_current(struct fs *fs, struct inode *inode)
+int entry_stat_first(struct fs *fs, struct inode *inode, struct stat *ret)
 {
 	_cleanup_(freep) char *rel = NULL;
 	struct inode_facts facts;
-	struct stat st;
+	int r = inodes_path(&fs->inodes, inode, 0, &rel, &facts);
 
-	if (inodes_path(&fs->inodes, inode, 0, &rel, &facts) < 0)
-		return false;
-	return fstatat(roots_fd(fs->roots, facts.root), rel, &st, AT_SYMLINK_NOFOLLOW) ==
-		       0 &&
-	       st.st_dev == facts.dev && st.st_ino == facts.ino;
+	if (r < 0)
+		return r;
+	if (fstatat(roots_fd(fs->roots, facts.root), rel, ret, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    ret->st_dev != facts.dev || ret->st_ino != facts.ino ||
+	    (ret->st_mode & S_IFMT) != facts.type)
+		return -ESTALE;
+	return 0;
 }
 
 static int open_by_names(struct fs *fs, struct inode *inode, int flags, struct stat *ret)

@@ -69,8 +69,8 @@ void shown_disk(struct fs *fs, int root, const char *rel, const struct stat *st,
 /* ... and one that is only in the view, below FOLDER. */
 void shown_view(struct folder *folder, const struct view_node *node, struct shown *ret);
 
-/* One look at the disk: the inode's first name still is its file. */
-bool entry_is_current(struct fs *fs, struct inode *inode);
+/* One look at the disk, by the inode's first name: 0 where that still is its file. -ESTALE: it may have others. */
+int entry_stat_first(struct fs *fs, struct inode *inode, struct stat *ret);
 /* A descriptor of what an INODE_DISK or real INODE_FOLDER stands for, checked; FLAGS as open(2), O_PATH too. ST may
  * be NULL. -ESTALE where the disk has it no longer under a name that we know and nobody has it open. */
 int entry_open_inode(struct fs *fs, struct inode *inode, int flags, struct stat *st);

@@ -46,11 +46,6 @@ struct fs {
 #define FS_LONG_S 3600.0
 /* ... where somebody may change the disk behind our back, and nobody tells us. */
 #define FS_SHORT_S 1.0
-/* ... size and times of a file that nobody has changed for FS_YOUNG_S: that somebody goes on writing is told at the
- * close only. After FS_OLD_S: a tenth of that. */
-#define FS_SETTLED_S 10.0
-#define FS_YOUNG_S 5
-#define FS_OLD_S 600.0
 
 static inline struct fs *fs_of(fuse_req_t req)
 {

@@ -96,7 +96,7 @@ static int stat_folder(struct fs *fs, fuse_ino_t ino, struct stat *ret)
 	return r < 0 ? r : folder_stat(&folder, ret);
 }
 
-/* By a handle where one is open: also right for a file without a name, and one call. */
+/* By a handle where one is open: also right for a file without a name. */
 static int stat_disk(struct fs *fs, struct inode *inode, const struct inode_facts *facts,
 		     struct stat *ret)
 {
@@ -114,7 +114,7 @@ static int stat_disk(struct fs *fs, struct inode *inode, const struct inode_fact
 		backing_unref(backing);
 		if (handle)
 			handle_unref(handle);
-	} else {
+	} else if (entry_stat_first(fs, inode, ret) < 0) {
 		_cleanup_(closep) int fd = entry_open_inode(fs, inode, O_PATH, ret);
 
 		r = fd < 0 ? fd : 0;

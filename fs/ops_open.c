@@ -39,7 +39,7 @@ struct opening {
 	struct inode *inode;
 	int flags;      /* the caller's */
 	bool needs_fd;  /* for writing, truncating: as the disk allows it */
-	struct stat st; /* as it was found; not where the kernel had it by number */
+	struct stat st; /* as it was found */
 };
 
 static int open_below(struct opening *opening, int flags)
@@ -71,7 +71,7 @@ static void offer(struct opening *opening, struct handle_setup *setup)
 static int open_for_kernel(struct opening *opening, struct handle_setup *setup)
 {
 	if (setup->backing && !opening->needs_fd &&
-	    entry_is_current(opening->fs, opening->inode))
+	    entry_stat_first(opening->fs, opening->inode, &opening->st) == 0)
 		return 0;
 	setup->fd = open_below(opening,
 			       opening->needs_fd ? opening->flags & FLAGS_BELOW : O_PATH);

@@ -55,19 +55,28 @@ static double entry_timeout(struct fs *fs, const struct inode_facts *facts)
 	return rootmap_is_remote(fs->rootmap, facts->root) ? FS_SHORT_S : FS_LONG_S;
 }
 
-/* A file that is being written changes without a word, one that was left alone for long hardly. Of what the kernel reads by
- * itself a wrong size misleads nobody who reads. */
+#define TRUST_PART 0.25 /* of its age */
+#define TRUST_MAX_S 10.0
+/* ... of what the kernel reads by itself: a wrong size misleads nobody who reads */
+#define TRUST_KERNEL_MAX_S 60.0
+
+double reply_trust(int64_t age_s, bool is_by_kernel)
+{
+	double trust = (double)age_s * TRUST_PART;
+	double max = is_by_kernel ? TRUST_KERNEL_MAX_S : TRUST_MAX_S;
+
+	if (trust < FS_SHORT_S)
+		return FS_SHORT_S;
+	return trust < max ? trust : max;
+}
+
 static double file_timeout(struct fs *fs, const struct stat *st)
 {
 	int64_t changed_s = st->st_mtim.tv_sec > st->st_ctim.tv_sec ? st->st_mtim.tv_sec
 								    : st->st_ctim.tv_sec;
-	int64_t age_s = clock_wall_ms() / 1000 - changed_s;
 
-	if ((double)age_s < FS_YOUNG_S)
-		return FS_SHORT_S;
-	if ((double)age_s < FS_OLD_S || !passthrough_is_on(&fs->passthrough))
-		return FS_SETTLED_S;
-	return FS_OLD_S / 10;
+	return reply_trust(clock_wall_ms() / 1000 - changed_s,
+			   passthrough_is_on(&fs->passthrough));
 }
 
 static double attr_timeout(struct fs *fs, const struct inode_facts *facts,
