@@ -17,13 +17,14 @@
 #include "sync/base/log.h"
 #include "sync/base/path.h"
 
-#define NAMES (FAN_CREATE | FAN_DELETE | FAN_MOVED_FROM | FAN_MOVED_TO)
+#define MOVES (FAN_MOVED_FROM | FAN_MOVED_TO)
+#define NAMES (FAN_CREATE | FAN_DELETE | MOVES)
 #define EVENTS (NAMES | FAN_ATTRIB | FAN_CLOSE_WRITE | FAN_ONDIR)
 #define BUFFER_SIZE ((size_t)64 << 10)
 #define EVENT_MAX 1024 /* a handle and a name are shorter */
 #define HANDLE_MAX 128
 #define PAUSE_MS 10 /* between two readings: equal events become one meanwhile */
-#define KNOWN_MAX 16
+#define KNOWN_MAX 64
 #define PRIVATE ".sitefs"
 
 struct mark {
@@ -43,6 +44,7 @@ struct known {
 struct watch {
 	struct watch_setup setup;
 	int fd, stop_fd;
+	pid_t pid;          /* ours */
 	struct mark *marks; /* by root */
 	size_t n_marks, n_covered;
 	pthread_t thread;
@@ -166,10 +168,11 @@ static void take_event(struct watch *watch, const struct fanotify_event_metadata
 	const struct known *folder;
 
 	/* folders that move take along what is known of those below */
-	if (event->mask & FAN_ONDIR && event->mask & NAMES)
+	if (event->mask & FAN_ONDIR && event->mask & MOVES)
 		forget_folders(watch);
 	/* our own hand is told by whoever moved it */
-	if (event->pid == getpid() || event->event_len < sizeof(*event) + sizeof(*info) ||
+	if (event->pid == watch->pid ||
+	    event->event_len < sizeof(*event) + sizeof(*info) ||
 	    info->hdr.info_type != FAN_EVENT_INFO_TYPE_DFID_NAME)
 		return;
 	folder = find_folder(watch, info);
@@ -279,6 +282,7 @@ int watch_new(const struct watch_setup *setup, struct watch **ret)
 	if (!watch)
 		return -ENOMEM;
 	watch->setup = *setup;
+	watch->pid = getpid();
 	watch->stop_fd = eventfd(0, EFD_CLOEXEC);
 	watch->fd = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK |
 					  FAN_REPORT_DFID_NAME | FAN_UNLIMITED_QUEUE,
