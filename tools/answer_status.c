@@ -57,6 +57,24 @@ static void set_passthrough(struct json *json, const struct answers *answers)
 	json_set(json, "passthrough", part);
 }
 
+/* The active site's folders: below a mount that lies over one nobody else can look at it. */
+static struct json *roots_json(struct roots *roots)
+{
+	struct json *array = json_array();
+
+	for (int i = 0; i < (int)roots_count(roots); i++) {
+		_cleanup_(freep) char *identity = roots_identity(roots, i);
+		struct json *part = json_object();
+
+		json_set_text(part, "name", roots_name(roots, i));
+		json_set_text(part, "path", roots_path(roots, i));
+		json_set_text(part, "identity", identity);
+		json_set_bool(part, "writable", roots_is_writable(roots, i));
+		json_append(array, part);
+	}
+	return array;
+}
+
 static struct json *status_json(const struct answer *answer,
 				const struct engine_status *status)
 {
@@ -96,6 +114,7 @@ static struct json *status_json(const struct answer *answer,
 	if (status->has_quota)
 		json_set(part, "quota", quota_json(&status->quota));
 	json_set(json, "remote", part);
+	json_set(json, "roots", roots_json(engine_roots(answer->engine)));
 	set_reason(json, "lost_root", status->lost_root);
 	json_set_int(json, "refused", status->n_refused);
 	json_set(json, "pauses", answer_pauses(answer));

@@ -5,7 +5,10 @@
 
 #include "sync/kinship.h"
 #include "sync/roots.h"
+#include "tools/client.h"
 #include "tools/doctor.h"
+#include "tools/json.h"
+#include "tools/mounts.h"
 
 /* The site's other hosts have the same root? */
 static void compare(struct doctor *doctor, const struct config_root *root,
@@ -28,18 +31,12 @@ static void compare(struct doctor *doctor, const struct config_root *root,
 			    identity);
 }
 
-static void look_at(struct doctor *doctor, const struct config_root *root)
+/* What a look at the folder tells, or whoever can see it. */
+static void judge(struct doctor *doctor, const struct config_root *root,
+		  const char *identity, bool is_writable)
 {
-	_cleanup_(freep) char *identity = NULL;
 	const char *name = root->name[0] ? root->name : "(unnamed)";
-	bool is_writable;
-	struct error error = { 0 };
-	int r = roots_examine(root, &identity, &is_writable, &error);
 
-	if (r < 0) {
-		doctor_fault(doctor, EXIT_FAILED, "%s", error_text(&error, r));
-		return;
-	}
 	if (!is_writable)
 		doctor_note(
 			doctor,
@@ -54,6 +51,66 @@ static void look_at(struct doctor *doctor, const struct config_root *root)
 			name, root->path);
 	else
 		compare(doctor, root, identity);
+}
+
+static const struct json *find_root(const struct json *status, const char *name)
+{
+	const struct json *part = json_first(json_get(status, "roots"));
+
+	for (; part; part = json_next(part)) {
+		const char *other = json_get_text(part, "name");
+
+		if (other && strcmp(other, name) == 0)
+			break;
+	}
+	return part;
+}
+
+/* A mount of ours lies over the root at PLACE: below it only its daemon can look. */
+static void ask(struct doctor *doctor, const struct config_root *root, const char *place)
+{
+	_cleanup_(client_done) struct client client = { .fd = -1 };
+	_cleanup_(json_freep) struct json *status = NULL;
+	const struct json *part = NULL;
+	const char *lost;
+
+	if (client_open_mount(doctor->cli, place, &client) == 0 &&
+	    client_ask(&client, "status", NULL, NULL, &status) == 0)
+		part = find_root(status, root->name);
+	if (!part) {
+		doctor_fault(
+			doctor, EXIT_FAILED,
+			"root '%s' lies below the mount at %s, whose daemon does not "
+			"answer: mount again, or 'sitefs umount %s'",
+			root->name, place, place);
+		return;
+	}
+	lost = json_get_text(status, "lost_root");
+	if (lost)
+		doctor_fault(doctor, EXIT_FAILED, "%s", lost);
+	else
+		judge(doctor, root, json_get_text(part, "identity"),
+		      json_get_bool(part, "writable"));
+}
+
+static void look_at(struct doctor *doctor, const struct config_root *root)
+{
+	_cleanup_(freep) char *identity = NULL, *place = NULL;
+	bool is_writable;
+	struct error error = { 0 };
+	int r;
+
+	/* up to it: a dead mount cannot be asked */
+	if (client_absolute(root->path, false, &place) == 0 &&
+	    mounts_find(place) == MOUNTS_OURS) {
+		ask(doctor, root, place);
+		return;
+	}
+	r = roots_examine(root, &identity, &is_writable, &error);
+	if (r < 0)
+		doctor_fault(doctor, EXIT_FAILED, "%s", error_text(&error, r));
+	else
+		judge(doctor, root, identity, is_writable);
 }
 
 static void run(struct doctor *doctor)

@@ -1,5 +1,6 @@
 """Mounted over the root itself, so that the path that everybody has configured stays; and how mounts end badly."""
 
+import json
 import os
 import signal
 import subprocess
@@ -31,6 +32,25 @@ def test_the_path_stays_as_it_is(world, over):
     over.umount()
     assert sorted(os.listdir(over.root / 'work')) == ['scene_v2.ma']
     assert read_file(over.root / REL) == data and read_file(over.root / 'shot/v002/a.exr') == b'new'
+
+
+def test_doctor_looks_below_its_own_mount(world, over):
+    """... by asking the daemon: the path of the root leads into the mount."""
+    world.publish(REL)
+
+    def says():
+        result = over.run('doctor', '--json')
+        return [(one['finding'], one['text']) for one in json.loads(result.out)['findings'] if one['check'] == 'roots']
+
+    over.mount()
+    read_file(over.root / REL)
+    (finding, text), = says()
+    assert finding == 'good' and 'identity' in text and 'not used yet' not in text
+    root, = over.status()['roots']
+    assert root['identity'] in text and root['path'] == str(over.root) and root['writable']
+    over.umount()
+    (finding, text), = says()
+    assert finding == 'good' and root['identity'] in text
 
 
 def test_a_publish_does_not_run_on_into_a_bare_folder(world, over):
