@@ -187,12 +187,29 @@ static int priority_of(const struct engine *engine, const struct index_record *r
 	return priority ? priority : DOC_PRIORITY_DEFAULT;
 }
 
-static void start_download(struct engine *engine, struct plan *plan,
-			   const struct index_record *record)
+static bool start_check(struct engine *engine, struct plan *plan, int r)
 {
+	if (r == 0)
+		plan_set_phase(&engine->plans, plan, PLAN_CHECK);
+	else
+		look_again(engine, plan, engine->config->timing.retry_max_ms);
+	return r == 0;
+}
+
+/* False: its folder was listed lately, before it was recorded there. */
+static bool learn_size(struct engine *engine, const struct plan *plan)
+{
+	_cleanup_(freep) char *folder = path_parent(plan->rel);
+
+	return !folder || hydrate_learn_later(engine->hydrator, plan->root, folder);
+}
+
+static void start_download(struct engine *engine, struct plan *plan,
+			   const struct assessment *assessment, size_t i)
+{
+	const struct index_record *record = &assessment->path.records[i];
 	int r;
 
-	assert(record); /* what no document names is not downloaded */
 	r = hydrate_fetch(engine->hydrator, plan->root, plan->rel, POOL_DOWNLOAD,
 			  priority_of(engine, record));
 	if (r == 0) {
@@ -200,11 +217,9 @@ static void start_download(struct engine *engine, struct plan *plan,
 		plan_set_phase(&engine->plans, plan, PLAN_DOWNLOAD);
 		return;
 	}
-	if (r == -ENODATA) {
-		_cleanup_(freep) char *folder = path_parent(plan->rel);
-
-		if (folder)
-			hydrate_learn_later(engine->hydrator, plan->root, folder);
+	if (r == -ENODATA && !learn_size(engine, plan)) {
+		start_check(engine, plan, check_object_start(engine, assessment, false));
+		return;
 	}
 	plan->n_faults++;
 	look_again(engine, plan, act_backoff_ms(engine->config, plan->n_faults));
@@ -295,15 +310,6 @@ void act_on_busy(struct engine *engine, struct plan *plan, struct assessment *as
 	else if (priority_of(engine, &assessment->path.records[best]) != plan->priority)
 		change_priority(engine, plan,
 				priority_of(engine, &assessment->path.records[best]));
-}
-
-static bool start_check(struct engine *engine, struct plan *plan, int r)
-{
-	if (r == 0)
-		plan_set_phase(&engine->plans, plan, PLAN_CHECK);
-	else
-		look_again(engine, plan, engine->config->timing.retry_max_ms);
-	return r == 0;
 }
 
 /* retry by a person: what is here goes to the remote, unless that has it. */
@@ -418,7 +424,9 @@ static void act_on_path(struct engine *engine, struct plan *plan,
 		wait_on(engine, plan, decision);
 		return;
 	case ACT_DOWNLOAD:
-		start_download(engine, plan, record);
+		/* what no document names is not downloaded */
+		assert(record);
+		start_download(engine, plan, assessment, i);
 		return;
 	case ACT_UPLOAD:
 	case ACT_UPLOAD_OVER:

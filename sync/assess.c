@@ -190,6 +190,42 @@ static void look_at_whiteouts(const struct assess_setup *setup,
 	}
 }
 
+/* What a process of before began goes on from there. */
+static bool was_begun_here(const struct assess_setup *setup, const struct assessment *a)
+{
+	struct upload_resume resume = { 0 };
+	struct staged staged = { 0 };
+	struct staged_block *blocks = NULL;
+	size_t n_blocks = 0;
+	int r;
+
+	if (a->disk == DISK_NOTHING) {
+		r = journal_staged_get(setup->journal, a->root, a->rel, &staged, &blocks,
+				       &n_blocks);
+		staged_done(&staged);
+		free(blocks);
+		return r == 0;
+	}
+	r = journal_upload_get(setup->journal, a->root, a->rel,
+			       setup->config->remote_site, &resume);
+	free(resume.token);
+	return r == 0;
+}
+
+/* Another program tells how far it is with this file, and told it lately: Pype's own sync server, another host. */
+static bool is_moved_by_others(const struct assess_setup *setup,
+			       const struct assessment *a,
+			       const struct index_record *record, int64_t stood_ms)
+{
+	const struct index_entry *entry =
+		a->disk == DISK_NOTHING ? &record->ours : &record->remote;
+
+	return entry->presence == DOC_WANTED && entry->progress >= 0 &&
+	       stood_ms < setup->config->timing.takeover_ms && setup->plans &&
+	       !plans_are_moving(setup->plans, a->root, a->rel) &&
+	       !was_begun_here(setup, a);
+}
+
 static struct decision decide_record(const struct assess_setup *setup,
 				     const struct assessment *a,
 				     const struct index_record *record, int64_t stood_ms,
@@ -222,6 +258,7 @@ static struct decision decide_record(const struct assess_setup *setup,
 		.is_mirror = setup->is_mirror,
 	};
 
+	in.is_moved_by_others = is_moved_by_others(setup, a, record, stood_ms);
 	in.is_lost = setup->lost && lost_projects_has(setup->lost, record->project);
 	if (setup->pauses) {
 		in.is_upload_held = pauses_hold(setup->pauses, record->project, a->root,
@@ -357,9 +394,11 @@ uint64_t assessment_signature(const struct assessment *assessment)
 		int64_t entries[] = { record->ours.presence, record->ours.created_ms,
 				      record->remote.presence,
 				      record->remote.created_ms };
+		double parts[] = { record->ours.progress, record->remote.progress };
 
 		signature = mix(signature, record->file, strlen(record->file));
 		signature = mix(signature, entries, sizeof(entries));
+		signature = mix(signature, parts, sizeof(parts));
 	}
 	return signature;
 }

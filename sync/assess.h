@@ -14,6 +14,7 @@
 #include "sync/journal.h"
 #include "sync/lost_projects.h"
 #include "sync/pauses.h"
+#include "sync/plan.h"
 #include "sync/roots.h"
 
 struct assess_setup {
@@ -23,6 +24,7 @@ struct assess_setup {
 	struct roots *roots;
 	struct pauses *pauses;      /* or NULL: nothing is held */
 	struct lost_projects *lost; /* or NULL: none is */
+	struct plans *plans;        /* or NULL: nothing is under way here */
 	bool is_mirror;
 };
 

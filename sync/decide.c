@@ -22,6 +22,11 @@ static struct decision transfer(const struct decide_input *in, enum decide_actio
 		return DECIDE(ACT_NOTHING,
 			      in->disk == DISK_NOTHING ? FILE_REMOTE : FILE_LOCAL, row,
 			      "the project is inactive: no background transfers");
+	if (in->is_moved_by_others)
+		return DECIDE(
+			ACT_WAIT, FILE_QUEUED, row,
+			"another program tells of its progress with this file: it is "
+			"waited for");
 	return DECIDE(action, FILE_QUEUED, row, why);
 }
 

@@ -47,9 +47,10 @@ struct decide_input {
 	bool is_settled; /* the disk file has not changed for a while */
 	bool has_stood; /* record and disk unchanged long enough to be believed (10 minutes) */
 	bool is_arriving; /* its representation is not whole at the remote, so not shown */
-	bool is_inactive; /* project without background transfers */
-	bool is_lost;     /* its project was dropped or emptied: nothing is done */
-	bool is_mirror;   /* fetch what nobody asked for, too */
+	bool is_moved_by_others; /* another program tells of its progress */
+	bool is_inactive;        /* project without background transfers */
+	bool is_lost;            /* its project was dropped or emptied: nothing is done */
+	bool is_mirror;          /* fetch what nobody asked for, too */
 };
 
 enum decide_action {

@@ -36,6 +36,7 @@ struct assess_setup engine_assess_setup(const struct engine *engine)
 		.roots = engine->roots,
 		/* its lock is all that changes */
 		.pauses = (struct pauses *)(uintptr_t)&engine->pauses,
+		.plans = (struct plans *)(uintptr_t)&engine->plans,
 		.lost = (struct lost_projects *)(uintptr_t)&engine->lost_projects,
 		.is_mirror = engine->setup.is_mirror,
 	};

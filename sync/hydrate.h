@@ -113,8 +113,9 @@ struct hydrate_learn {
 void hydrate_learn(struct hydrator *hydrator, int root, const char *rel,
 		   struct hydrate_learn *learn);
 void hydrate_learn_cancel(struct hydrate_learn *learn);
-/* The same in the background, for folders that somebody looked at. Coalesced. */
-void hydrate_learn_later(struct hydrator *hydrator, int root, const char *rel_folder);
+/* The same in the background, for folders that somebody looked at. Coalesced. False: it was listed in the last minute, and
+ * is not listed again. */
+bool hydrate_learn_later(struct hydrator *hydrator, int root, const char *rel_folder);
 
 /* Background: the whole file, at this rank. Negative like hydrate_open(), or -EROFS where its root cannot be written
  * (nothing is kept there); 0: the end comes through COMPLETED. Already under way: its rank is raised. */

@@ -476,21 +476,24 @@ void hydrate_learn_cancel(struct hydrate_learn *learn)
 		learn->done(learn, -EINTR);
 }
 
-void hydrate_learn_later(struct hydrator *hydrator, int root, const char *rel_folder)
+bool hydrate_learn_later(struct hydrator *hydrator, int root, const char *rel_folder)
 {
 	_cleanup_(freep) char *key = strf("%d:%s", root, rel_folder);
 	struct hydrate_listing *listing = NULL;
 	enum step step = STEP_NONE;
+	bool was_listed = false;
 
 	mutex_lock(&hydrator->lock);
-	if (key && hydrator->setup.provider && !hydrator->is_stopping &&
-	    !was_listed_locked(hydrator, key))
+	if (key && hydrator->setup.provider && !hydrator->is_stopping)
+		was_listed = was_listed_locked(hydrator, key);
+	if (key && hydrator->setup.provider && !hydrator->is_stopping && !was_listed)
 		listing = get_locked(hydrator, root, rel_folder);
 	if (listing)
 		step = plan_locked(listing, false);
 	mutex_unlock(&hydrator->lock);
 	if (listing)
 		submit(hydrator, listing, step);
+	return !was_listed;
 }
 
 /* ---- the end ---- */

@@ -215,7 +215,8 @@ int index_set_project(struct index *index, const char *project, bool is_inactive
 		      index_touched_fn *fn, void *context);
 int index_put_truth(struct index *index, const struct truth *truth, index_touched_fn *fn,
 		    void *context);
-/* INDEX_NONE where no record names the path: nothing is kept of it. */
+/* INDEX_NONE where no record names the path: nothing is kept of it. Its size and time are kept where some record says
+ * that the remote has it. */
 int index_put_object(struct index *index, int root, const char *rel,
 		     const struct index_object *object, index_touched_fn *fn,
 		     void *context);

@@ -185,18 +185,36 @@ static int is_same_object(struct index *index, int64_t node,
 	       db_int(stmt, 8) == object->at_ms;
 }
 
-/* When it was seen is always noted; a node that was only seen again is not told of. */
+/* Some record says that the remote has it. 0, 1, or a negative errno. */
+static int is_recorded_there(struct index *index, int64_t node)
+{
+	DB_ROWS *stmt = NULL;
+	int r = db_query(index->db, &stmt,
+			 "SELECT 1 FROM record WHERE node=? AND r_presence=2 LIMIT 1",
+			 "i", node);
+
+	return r == 0 ? db_step(stmt) : r;
+}
+
+/* When it was seen is always noted; a node that was only seen again is not told of. What no record names yet may still be
+ * written by another program, at its final name: its size says nothing. */
 int index_put_object(struct index *index, int root, const char *rel,
 		     const struct index_object *object, index_touched_fn *fn,
 		     void *context)
 {
+	struct index_object noted = *object; /* borrows */
 	struct node *node;
-	int is_same;
+	int is_same, is_recorded;
 	int r = tree_find(index, root, rel, &node);
 
 	if (r || node_is_folder(node))
 		return r < 0 ? index_judge(index, r) : INDEX_NONE;
-	is_same = is_same_object(index, node->id, object);
+	is_recorded = is_recorded_there(index, node->id);
+	if (is_recorded < 0)
+		return index_judge(index, is_recorded);
+	if (!is_recorded)
+		noted.size = noted.mtime_ns = -1;
+	is_same = is_same_object(index, node->id, &noted);
 	if (is_same < 0)
 		return index_judge(index, is_same);
 	index->has_written = true;
@@ -204,7 +222,7 @@ int index_put_object(struct index *index, int root, const char *rel,
 		   "INSERT OR REPLACE INTO object VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
 		   " ?)",
 		   "iisssiiiisi", node->id, (int64_t)object->state, object->id,
-		   object->revision, object->document_id, object->size, object->mtime_ns,
+		   object->revision, object->document_id, noted.size, noted.mtime_ns,
 		   object->seen_ms, (int64_t)object->fate, object->who, object->at_ms);
 	if (r == 0 && !is_same)
 		r = work_add_node(index, node, true);

@@ -179,6 +179,36 @@ bool plan_void_job(struct plans *plans, struct plan *plan)
 	return is_void;
 }
 
+void plan_set_told(struct plans *plans, int root, const char *rel)
+{
+	_cleanup_(freep) char *key = plan_key(root, rel);
+	struct plan *plan;
+
+	if (!key)
+		return;
+	mutex_lock(&plans->lock);
+	plan = map_get(&plans->map, key);
+	if (plan)
+		plan->is_told = true;
+	mutex_unlock(&plans->lock);
+}
+
+bool plans_are_moving(struct plans *plans, int root, const char *rel)
+{
+	_cleanup_(freep) char *key = plan_key(root, rel);
+	const struct plan *plan;
+	bool are_moving;
+
+	if (!key)
+		return false;
+	mutex_lock(&plans->lock);
+	plan = map_get(&plans->map, key);
+	are_moving = plan && (plan->phase == PLAN_DOWNLOAD ||
+			      plan->phase == PLAN_UPLOAD || plan->is_told);
+	mutex_unlock(&plans->lock);
+	return are_moving;
+}
+
 bool plans_glance(struct plans *plans, int root, const char *rel, struct plan_glance *ret)
 {
 	_cleanup_(freep) char *key = plan_key(root, rel);

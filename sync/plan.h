@@ -36,6 +36,7 @@ struct plan {
 	bool is_patient; /* waits for another hand: sync --once does not wait with it */
 	bool is_dirty;   /* touched while a job ran: decide again after it */
 	bool is_held;    /* its upload was cut short by a pause: nothing failed */
+	bool is_told;    /* its progress stands, or stood, in the documents */
 	uint64_t job; /* number of its upload; another one that is still queued is void */
 	bool is_running; /* that upload has begun */
 	int priority;    /* of the transfer under way */
@@ -80,6 +81,10 @@ bool plans_are_busy(struct plans *plans);
 void plans_each_busy(struct plans *plans,
 		     void (*fn)(void *context, int root, const char *rel), void *context);
 void plan_set_bytes(struct plans *plans, int root, const char *rel, int64_t bytes);
+
+void plan_set_told(struct plans *plans, int root, const char *rel);
+/* Any thread: the progress that the documents tell of is that of our own transfer. */
+bool plans_are_moving(struct plans *plans, int root, const char *rel);
 
 /* Any thread: a copy of what people see. False where there is none. */
 struct plan_glance {

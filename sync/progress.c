@@ -60,6 +60,8 @@ static void gather_one(void *context, int root, const char *rel)
 	part = part_of(engine, root, rel, &plan, path.node.size);
 	for (size_t i = 0; part >= 0 && i < path.n_records; i++)
 		add(gather, &path.records[i], plan.phase, part);
+	if (part >= 0)
+		plan_set_told(&engine->plans, root, rel);
 	index_path_done(&path);
 }
 

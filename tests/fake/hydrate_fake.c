@@ -279,9 +279,10 @@ void hydrate_learn_cancel(struct hydrate_learn *learn)
 	listing_free(listing);
 }
 
-void hydrate_learn_later(struct hydrator *hydrator, int root, const char *rel_folder)
+bool hydrate_learn_later(struct hydrator *hydrator, int root, const char *rel_folder)
 {
 	fake_note(hydrator->engine, "later", rel_folder);
+	return true;
 }
 
 int hydrate_fetch(struct hydrator *hydrator, int root, const char *rel,

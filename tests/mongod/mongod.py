@@ -51,6 +51,32 @@ def pass_documents(uri, database, verb, collection, data=b''):
     return done.stdout
 
 
+class Connection:
+    """One connection for many commands."""
+
+    def __init__(self, uri, database):
+        self.process = subprocess.Popen([COMMAND, uri, database], text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, command):
+        """The reply; CommandFailed with the server's words, and the connection is over."""
+        self.process.stdin.write(json.dumps(command) + '\n')
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise CommandFailed(self.process.stderr.read().strip())
+        reply = json.loads(line)
+        if reply.get('writeErrors'):
+            raise CommandFailed(reply['writeErrors'])
+        return reply
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
 def free_port():
     with socket.socket() as sock:
         sock.bind(('127.0.0.1', 0))
@@ -114,6 +140,9 @@ class Mongod:
 
     def restore(self, database, collection, data):
         pass_documents(self.plain_uri, database, 'restore', collection, data)
+
+    def connect(self, database):
+        return Connection(self.plain_uri, database)
 
     def log(self):
         with open(os.path.join(self.folder, 'log'), encoding='utf-8', errors='replace') as file:

@@ -156,7 +156,7 @@ static void test_later(void **state)
 
 	hold(bed, true);
 	for (int i = 0; i < 3; i++)
-		hydrate_learn_later(bed->hydrator, 0, "a");
+		assert_true(hydrate_learn_later(bed->hydrator, 0, "a"));
 	hydrate_learn_later(bed->hydrator, 0, "b");
 	hydrate_learn_later(bed->hydrator, 0, "c");
 	hydrate_learn_later(bed->hydrator, 0, "d");
@@ -171,9 +171,9 @@ static void test_later(void **state)
 	assert_int_equal(end(&learner), 0);
 	n = count_lists(bed);
 	/* looking again asks nobody again, for a while */
-	hydrate_learn_later(bed->hydrator, 0, "a");
+	assert_false(hydrate_learn_later(bed->hydrator, 0, "a"));
 	clock_advance(60001);
-	hydrate_learn_later(bed->hydrator, 0, "a");
+	assert_true(hydrate_learn_later(bed->hydrator, 0, "a"));
 	wait_listed(bed, n + 1);
 	assert_int_equal(count_lists(bed), n + 1);
 	clock_advance(-60001);

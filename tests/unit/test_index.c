@@ -183,6 +183,20 @@ static void test_size_and_time(void **state)
 	assert_node(&bed, "c", -1, 1000); /* another project's truth */
 }
 
+static void test_object_before_its_record(void **state)
+{
+	INDEX_BED(bed);
+
+	/* still written by another program: recorded there later, it may have grown */
+	put(&bed, "demo", "r3", "3 {root[work]}/c +-");
+	put_object(&bed, "c", OBJECT_UNKNOWN, 5);
+	assert_node(&bed, "c", -1, 1000);
+	put(&bed, "demo", "r3", "3 {root[work]}/c ++");
+	assert_node(&bed, "c", -1, 1000);
+	put_object(&bed, "c", OBJECT_UNKNOWN, 7);
+	assert_node(&bed, "c", 7, 2000);
+}
+
 static void test_object_of_nothing(void **state)
 {
 	struct index_object object = { .state = OBJECT_PRESENT };
@@ -392,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_changed_is_not_written),
 		cmocka_unit_test(test_rollback),
 		cmocka_unit_test(test_size_and_time),
+		cmocka_unit_test(test_object_before_its_record),
 		cmocka_unit_test(test_object_of_nothing),
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_first_seen_is_kept),
