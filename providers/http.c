@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -32,6 +33,7 @@ struct http {
 	struct mutex lock;
 	struct line *idle GUARDED_BY(&lock);
 	unsigned n_idle GUARDED_BY(&lock);
+	char *ca_file;               /* or NULL: the system's */
 	pid_t pid GUARDED_BY(&lock); /* connections are not shared with a forked child */
 };
 
@@ -81,10 +83,18 @@ static void begin_curl(void)
 int http_new(const struct http_setup *setup, struct http **ret)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const char *ca_file = getenv("SSL_CERT_FILE");
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (!http)
 		return -ENOMEM;
+	if (ca_file && *ca_file) {
+		http->ca_file = strdup(ca_file);
+		if (!http->ca_file) {
+			free(http);
+			return -ENOMEM;
+		}
+	}
 	pthread_once(&once, begin_curl);
 	if (setup)
 		http->setup = *setup;
@@ -117,6 +127,7 @@ void http_free(struct http *http)
 		line = next;
 	}
 	mutex_done(&http->lock);
+	free(http->ca_file);
 	free(http);
 }
 
@@ -362,6 +373,8 @@ static void set_options(const struct http *http, const struct http_request *requ
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER);
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, http->setup.connect_ms);
+	if (http->ca_file)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
 	/* Google compresses only for agents that say gzip; ranges of content are wanted as they are */
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "sitefs/" SITEFS_VERSION " (gzip)");
 	if (!request->sink)
@@ -438,10 +451,14 @@ static int outcome_of(const struct run *run, int code, struct error *error)
 	case CURLE_URL_MALFORMAT:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		return error_set(error, -EINVAL, "an address is no URL");
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return error_set(
+			error, HTTP_UNREACHABLE,
+			"its certificate is not trusted; where a proxy ends TLS, "
+			"name its CA in SSL_CERT_FILE");
 	case CURLE_COULDNT_RESOLVE_PROXY:
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_CONNECT:
-	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_PROXY:

@@ -27,7 +27,8 @@ struct http_setup {
 	int64_t connect_ms; /* 0: 15 s */
 	int64_t stall_ms;   /* without a byte in either direction; 0: 60 s */
 };
-/* 0 or -ENOMEM. SETUP may be NULL. */
+/* 0 or -ENOMEM. SETUP may be NULL. Proxies are those of the environment (https_proxy, no_proxy); CAs those of the system,
+ * or of the file that SSL_CERT_FILE names. */
 int http_new(const struct http_setup *setup, struct http **ret);
 /* After the last request. */
 void http_free(struct http *http);

@@ -400,6 +400,14 @@ int anchor_find(const struct errand *errand, int64_t max_age_ms, char **ret_id)
 
 /* ---- for everybody ---- */
 
+void anchor_doubt(struct anchor *root, const char *id)
+{
+	mutex_lock(&root->lock);
+	if (root->id && strcmp(root->id, id) == 0)
+		root->checked_ms = NEVER_MS;
+	mutex_unlock(&root->lock);
+}
+
 int anchor_probe(const struct errand *errand, bool can_create)
 {
 	struct anchor *root = errand->root;

@@ -35,6 +35,8 @@ void anchor_done(struct anchor *root);
 int anchor_probe(const struct errand *errand, bool can_create);
 /* Its id, and its drive's (or NULL); checked at the remote unless it was right MAX_AGE_MS ago. 0 or a site fault. */
 int anchor_find(const struct errand *errand, int64_t max_age_ms, char **ret_id);
+/* Something happened to the object ID: where it is the root, the next one to find it looks again. */
+void anchor_doubt(struct anchor *root, const char *id);
 /* "corpora=drive&driveId=ID" or "corpora=user", for listing below it; NULL on -ENOMEM. */
 char *anchor_corpora(struct anchor *root);
 /* The shared drive's id, NULL where it lies in the account's own. 0 or -ENOMEM. */

@@ -160,6 +160,8 @@ static int follow_change(struct follower *follower, const struct wire_change *ch
 	int r = 0;
 
 	census_heard(drive, change->id, change->is_removed ? NULL : &change->file);
+	for (size_t i = 0; i < drive->n_roots; i++)
+		anchor_doubt(&drive->roots[i], change->id);
 	describe(change, &news.trace);
 	/* only folders are remembered */
 	news.is_folder = trail_recall(drive, change->id, &old_root, &old) == 0 ||

@@ -2,7 +2,9 @@
 
 import collections
 import contextlib
+import json
 import os
+import pathlib
 import sqlite3
 
 import harness
@@ -175,6 +177,50 @@ def test_a_fault_of_the_whole_site(world, drive, studio, break_it, code, words):
     assert 'created_dt' not in entry and not entry.get('tries') and not entry.get('error')
     if before and break_it is not trash_root:
         assert drive.files() == before
+
+
+def rename_root(drive, name):
+    with drive.server.world.lock:
+        entry = next(each for each in drive.server.world.entries.values() if each.name in ('work', 'old'))
+        drive.server.world.remember(entry)
+        entry.name = name
+        drive.server.world.note(entry)
+
+
+def test_a_root_that_is_renamed_while_the_daemon_runs(world, drive, studio):
+    """The site's queue stops, no try is counted, and it goes on by itself when the name is back."""
+    world.publish('a/before.exr')
+    daemon = studio.sync()
+    wait_until(lambda: drive.requests('changes.list'), 'the feed is followed')
+    rename_root(drive, 'old')
+    wait_until(lambda: 'renamed' in (studio.status()['remote']['last_error'] or ''), 'it is noticed')
+    studio.write('a/after.exr')
+    studio.publish('a/after.exr')
+    wait_until(lambda: studio.status()['queue']['upload']['files'] == 1, 'it waits')
+    entry = world.entry('a/after.exr', 'gdrive') or {}
+    assert 'created_dt' not in entry and not entry.get('tries') and not entry.get('error')
+    assert set(drive.files('Show/old')) == {'a/before.exr'}
+    rename_root(drive, 'work')
+    wait_until(lambda: drive.is_recorded('a/after.exr'), 'it goes on')
+    daemon.end()
+    assert set(drive.files()) == {'a/before.exr', 'a/after.exr'}
+
+
+def test_behind_a_proxy(world, drive, studio):
+    """Google's own addresses, by the environment's proxy, which ends TLS itself as studios' do: its CA has to be named."""
+    key = json.loads(pathlib.Path(drive.key).read_text(encoding='utf-8'))
+    key['token_uri'] = 'https://oauth2.googleapis.com/token'
+    pathlib.Path(drive.key).write_text(json.dumps(key), encoding='utf-8')
+    site = {'credentials_url': drive.key, 'root': {'work': '/Show/work'}}
+    (world.presets / 'gdrive.json').write_text(json.dumps({'gdrive': site}), encoding='utf-8')
+    studio.write('a/b.exr')
+    studio.publish('a/b.exr')
+    proxy = drive.server.proxy_environment()
+    untrusted = {name: proxy[name] for name in ('https_proxy', 'no_proxy')}
+    result = studio.run('sync', '--once', env=untrusted)
+    assert result.code and 'SSL_CERT_FILE' in result.err and not drive.files(), result
+    studio.sitefs('sync', '--once', env={**untrusted, 'SSL_CERT_FILE': proxy['SSL_CERT_FILE']})
+    assert drive.files() == {'a/b.exr': 1000}
 
 
 def test_with_viewer_rights_the_site_is_read(world, drive, studio):

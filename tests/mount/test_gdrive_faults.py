@@ -242,6 +242,23 @@ def test_writes_a_second(drive, studio):  # noqa: F811
     assert not any(drive.world.entry(rel, 'gdrive').get('tries') for rel in rels)
 
 
+@pytest.mark.parametrize('whose', ['user', 'project'])
+def test_units_a_minute(drive, studio, whose):  # noqa: F811
+    """Others have used them up: it goes on when the minute is over, and none is a try."""
+    rels = [f'a/{number}' for number in range(8)]
+    for rel in rels:
+        studio.write(rel)
+    studio.publish(*rels, name='any')
+    drive.server.set(**{f'units_per_minute_{whose}': 700}, retry_after=1)
+    daemon = studio.sync()
+    wait_until(lambda: drive.server.service.meter.refused['units'], 'it is refused')
+    drive.server.set(**{f'units_per_minute_{whose}': None})
+    wait_until(lambda: all(map(drive.is_recorded, rels)), 'it goes on')
+    daemon.end()
+    assert drive.files() == dict.fromkeys(rels, 1000)
+    assert not any(drive.world.entry(rel, 'gdrive').get('tries') for rel in rels)
+
+
 @pytest.mark.parametrize('message', ['User rate limit exceeded.', 'User Rate Limit Exceeded'])
 def test_the_line_of_a_day_that_others_have_reached(drive, studio, message):  # noqa: F811
     """Another program has sent as the same account: we wait, say so, and go on when Drive takes more."""
