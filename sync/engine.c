@@ -485,6 +485,7 @@ void engine_free(struct engine *engine)
 		mail_free(mail);
 	}
 	upload_drop_unsettled(engine);
+	upload_sent_all(engine);
 	hydrator_free(engine->hydrator);
 	pool_free(engine->readers);
 	pool_free(engine->workers);

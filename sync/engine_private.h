@@ -105,6 +105,7 @@ struct engine {
 		calls GUARDED_BY(&lock);   /* provider calls under way, to be cancelled */
 	int64_t n_twins GUARDED_BY(&lock); /* names seen at the remote more than once */
 	int64_t bytes_up GUARDED_BY(&lock), bytes_down GUARDED_BY(&lock);
+	struct sending *sending GUARDED_BY(&lock);  /* upload_twin.c */
 	struct upload *unsettled GUARDED_BY(&lock); /* stored, the newest first */
 	size_t n_unsettled GUARDED_BY(&lock);
 	int64_t unsettled_ms GUARDED_BY(&lock); /* since when the oldest waits */
@@ -229,6 +230,11 @@ void lease_release(struct engine *engine, struct plan *plan);
 void lease_linger(struct engine *engine, struct plan *plan);
 /* Gives back those whose moment has come (IS_ALL: every one); next_linger_ms says when the next one's does. */
 void lease_give_back(struct engine *engine, bool is_all);
+
+/* ---- upload_twin.c ---- */
+/* That file is not on its way to the remote any more; or none is. */
+void upload_sent(struct engine *engine, int root, const char *rel);
+void upload_sent_all(struct engine *engine);
 
 /* ---- upload.c, check.c: jobs ---- */
 int upload_start(struct engine *engine, const struct assessment *assessment,

@@ -5,7 +5,6 @@
  *             │ nothing, or may be replaced                    ▼
  *             └─► provider->store (resumes, verifies) ─► settled ─► outbox (truth, records) ─► stamp ─► mail
  *
- * Where the provider wants it, stores are settled some hundred at a time, or when nothing else is under way.
  * The source is compared with what was decided on before the last chunk and again at the end.
  */
 #include "sync/upload.h"
@@ -18,34 +17,12 @@
 #include "sync/base/beneath.h"
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
-#include "sync/engine_private.h"
 #include "sync/progress.h"
+#include "sync/upload_private.h"
 
 #define LOOKED_MS 300000
-#define TWIN_LEAST (1 << 20) /* smaller ones are sent as soon as copied there */
-#define SETTLE_MAX 100       /* at once: then it is done */
-#define SETTLE_MS 5000       /* and no success waits longer for its record */
 
-struct upload {
-	struct engine_job base;
-	struct upload_order order;
-	struct call call;
-	int root;
-	char *rel;
-	char *key, *project; /* of the truth record */
-	char *known_id;      /* remote id by the truth record, or NULL */
-	char *ids;           /* of what is made, kept with the lease; or NULL */
-	struct stat st;      /* of the source as it was opened */
-	int fd;
-	struct provider_object object; /* what is at the remote in the end */
-	struct digest digest;
-	bool was_there;
-	bool is_unsettled; /* it is there; whether the name is ours alone is asked for many at once */
-	struct mail *mail;
-	struct upload *next;
-};
-
-static void upload_free(struct upload *upload)
+void upload_free(struct upload *upload)
 {
 	if (!upload)
 		return;
@@ -60,8 +37,6 @@ static void upload_free(struct upload *upload)
 	free(upload->ids);
 	free(upload);
 }
-DEFINE_CLEANUP(struct upload *, upload_free);
-
 static void drop_upload(struct engine_job *job)
 {
 	upload_free((struct upload *)job);
@@ -152,7 +127,7 @@ static char *find_resume(struct upload *upload)
 	return NULL;
 }
 
-static struct provider_ref ref_of(const struct upload *upload)
+struct provider_ref upload_ref(const struct upload *upload)
 {
 	return (struct provider_ref){
 		.root = roots_name(upload->base.engine->roots, upload->root),
@@ -161,41 +136,21 @@ static struct provider_ref ref_of(const struct upload *upload)
 	};
 }
 
-/* What the remote holds already under another name (a hero version, a texture used twice). Hashes only where something
- * of that size is there. 0, INDEX_NONE. */
-static int find_twin(struct upload *upload, struct truth *ret)
-{
-	struct engine *engine = upload->base.engine;
-	const char *site = engine->config->remote_site;
-	struct truth any = { 0 };
-	int r;
-
-	if (upload->st.st_size < TWIN_LEAST || !engine->provider->ops->has_twins)
-		return INDEX_NONE;
-	r = index_find_bytes(engine->index, site, upload->st.st_size, NULL, &any);
-	truth_done(&any);
-	if (r == 0)
-		r = digest_fd(upload->fd, 0, -1, &upload->call.provider.cancel,
-			      &upload->digest, NULL);
-	return r == 0 ? index_find_bytes(engine->index, site, upload->st.st_size,
-					 &upload->digest, ret)
-		      : r;
-}
-
 static int send(struct upload *upload, const char *previous)
 {
 	_cleanup_(truth_done) struct truth twin = { 0 };
 	struct engine *engine = upload->base.engine;
-	bool has_twin = !previous && find_twin(upload, &twin) == 0;
+	char *token = find_resume(upload);
+	int found = previous || token ? INDEX_NONE : upload_find_twin(upload, &twin);
 	const struct truth_remote *remote =
-		has_twin ? truth_find_remote(&twin, engine->config->remote_site) : NULL;
+		found == 0 ? truth_find_remote(&twin, engine->config->remote_site) : NULL;
 	struct provider_resume resume = {
-		.token = find_resume(upload),
+		.token = token,
 		.save = save_resume,
 		.context = upload,
 	};
 	struct provider_put put = {
-		.ref = ref_of(upload),
+		.ref = upload_ref(upload),
 		.source = read_source,
 		.source_context = upload,
 		.is_source_same = is_source_same,
@@ -210,9 +165,11 @@ static int send(struct upload *upload, const char *previous)
 		.ids = upload->ids,
 	};
 	struct provider_object stored = { 0 };
-	int r = engine->provider->ops->store(engine->provider, &put,
-					     &upload->call.provider, &stored);
+	int r = found;
 
+	if (r != PROVIDER_BUSY)
+		r = engine->provider->ops->store(engine->provider, &put,
+						 &upload->call.provider, &stored);
 	free(resume.token);
 	if (r == 0) {
 		provider_object_done(&upload->object);
@@ -231,7 +188,7 @@ static int send(struct upload *upload, const char *previous)
 static int compare(struct upload *upload, bool *ret_is_same)
 {
 	struct provider *provider = upload->base.engine->provider;
-	struct provider_ref ref = ref_of(upload);
+	struct provider_ref ref = upload_ref(upload);
 	struct digest theirs = upload->object.digest;
 	int r;
 
@@ -269,7 +226,7 @@ static bool is_object_truth(struct upload *upload)
 static int look(struct upload *upload)
 {
 	struct provider *provider = upload->base.engine->provider;
-	struct provider_ref ref = ref_of(upload);
+	struct provider_ref ref = upload_ref(upload);
 	struct provider_call *call = &upload->call.provider;
 	int r;
 
@@ -412,8 +369,7 @@ static int finish(struct upload *upload)
 
 /* ---- its end ---- */
 
-/* Takes both. */
-static void end(struct upload *upload, struct mail *mail, const struct error *error)
+void upload_end(struct upload *upload, struct mail *mail, const struct error *error)
 {
 	struct engine *engine = upload->base.engine;
 
@@ -426,150 +382,6 @@ static void end(struct upload *upload, struct mail *mail, const struct error *er
 	upload->mail = NULL;
 	upload_free(upload);
 	engine_post(engine, mail);
-}
-
-/* ---- settling ---- */
-
-static struct upload *take_unsettled_locked(struct engine *engine) REQUIRES(&engine->lock)
-{
-	struct upload *first = engine->unsettled;
-
-	engine->unsettled = NULL;
-	engine->n_unsettled = 0;
-	return first;
-}
-
-/* Takes the list. */
-static void settle(struct engine *engine, struct upload *first, size_t n)
-{
-	_cleanup_(freep) struct provider_settle *stores = calloc(n, sizeof(*stores));
-	struct provider *provider = engine->provider;
-	struct call call = { 0 };
-	size_t i = 0;
-	int r = stores ? 0 : -ENOMEM;
-
-	for (struct upload *upload = first; r == 0 && upload; upload = upload->next)
-		stores[i++] = (struct provider_settle){ .ref = ref_of(upload),
-							.object = &upload->object };
-	engine_call_begin(engine, &call);
-	if (r == 0)
-		r = provider->ops->settle(provider, stores, n, &call.provider);
-	engine_call_end(engine, &call);
-	i = 0;
-	while (first) {
-		struct upload *upload = first;
-		const struct error *error = r ? &call.provider.error : &stores[i].error;
-
-		first = upload->next;
-		upload->mail->result = r ? r : stores[i].result;
-		upload->digest = upload->object.digest;
-		upload->call.provider.retry_after_ms = call.provider.retry_after_ms;
-		end(upload, upload->mail, error);
-		i++;
-	}
-}
-
-/* Takes UPLOAD. */
-static void settle_later(struct upload *upload)
-{
-	struct engine *engine = upload->base.engine;
-	struct upload *batch = NULL;
-	bool is_last;
-
-	mutex_lock(&engine->lock);
-	if (!engine->unsettled)
-		engine->unsettled_ms = clock_mono_ms();
-	upload->next = engine->unsettled;
-	engine->unsettled = upload;
-	engine->n_unsettled++;
-	if (engine->n_unsettled == SETTLE_MAX)
-		batch = take_unsettled_locked(engine);
-	is_last = engine->n_unsettled >= (size_t)engine->n_jobs;
-	mutex_unlock(&engine->lock);
-	if (batch)
-		settle(engine, batch, SETTLE_MAX);
-	else if (is_last)
-		engine_wake(engine);
-}
-
-struct settle_job {
-	struct engine_job base;
-	struct upload *first;
-	size_t n;
-};
-
-static void drop_settle(struct engine_job *base)
-{
-	struct settle_job *job = (struct settle_job *)base;
-
-	while (job->first) {
-		struct upload *upload = job->first;
-
-		job->first = upload->next;
-		upload_free(upload);
-	}
-	free(job);
-}
-
-static void handle_settled(struct engine *engine, struct mail *mail)
-{
-	syncer_job_end(engine);
-}
-
-static void run_settle(struct job *base)
-{
-	_cleanup_(freep) struct settle_job *job = (struct settle_job *)base;
-	struct engine *engine = job->base.engine;
-
-	settle(engine, job->first, job->n);
-	engine_post(engine, mail_new(handle_settled, 0, NULL));
-}
-
-int64_t upload_settle_due(struct engine *engine)
-{
-	struct settle_job *job;
-	int64_t wait_ms = INT64_MAX;
-	size_t n;
-
-	mutex_lock(&engine->lock);
-	n = engine->n_unsettled;
-	if (n)
-		wait_ms = engine->unsettled_ms + SETTLE_MS - clock_mono_ms();
-	if (n && n >= (size_t)engine->n_jobs)
-		wait_ms = 0;
-	mutex_unlock(&engine->lock);
-	if (wait_ms > 0)
-		return wait_ms;
-	job = calloc(1, sizeof(*job));
-	if (!job)
-		return SETTLE_MS;
-	mutex_lock(&engine->lock);
-	job->n = engine->n_unsettled;
-	job->first = take_unsettled_locked(engine);
-	mutex_unlock(&engine->lock);
-	if (!job->n) {
-		free(job);
-		return INT64_MAX;
-	}
-	job->base.job.run = run_settle;
-	job->base.drop = drop_settle;
-	syncer_submit(engine, &job->base, POOL_CHECK, DOC_PRIORITY_DEFAULT);
-	return INT64_MAX;
-}
-
-void upload_drop_unsettled(struct engine *engine)
-{
-	struct upload *first;
-
-	mutex_lock(&engine->lock);
-	first = take_unsettled_locked(engine);
-	mutex_unlock(&engine->lock);
-	while (first) {
-		struct upload *upload = first;
-
-		first = upload->next;
-		upload_free(upload);
-	}
 }
 
 /* ---- the job ---- */
@@ -600,9 +412,9 @@ static void run_upload(struct job *job)
 	engine_call_end(engine, &upload->call);
 	upload->mail = mail;
 	if (mail->result == 0 && upload->is_unsettled)
-		settle_later(upload);
+		upload_settle_later(upload);
 	else
-		end(upload, mail, &upload->call.provider.error);
+		upload_end(upload, mail, &upload->call.provider.error);
 }
 
 int upload_start(struct engine *engine, const struct assessment *assessment,

@@ -78,6 +78,7 @@ void uploaded_handle(struct engine *engine, struct mail *mail)
 	struct plan *plan = plans_find(&engine->plans, mail->root, mail->rel);
 
 	syncer_job_end(engine);
+	upload_sent(engine, mail->root, mail->rel);
 	/* a void job has left the plan alone */
 	if (!plan || mail->flag)
 		return;

@@ -109,6 +109,23 @@ def test_what_drive_has_under_another_name_is_copied_there(world, drive, studio)
     assert first['sha256'] == hero['sha256']
 
 
+def test_the_same_bytes_published_together_are_sent_once(world, drive, studio):
+    """A version and its hero: whichever comes second waits for the first, and is copied there."""
+    data = studio.write('a/v001.exr', size=3 << 20)
+    studio.write('a/hero.exr', data)
+    other = studio.write('a/other.exr', bytes(reversed(data)))
+    studio.publish('a/v001.exr', name='v001')
+    studio.publish('a/hero.exr', name='hero')
+    studio.publish('a/other.exr', name='other')
+    drive.server.faults.add({'match': {'kind': 'files.create.multipart'}, 'times': 0, 'do': {'delay': 0.3}})
+    studio.sync_once()
+    assert drive.files() == dict.fromkeys(['a/v001.exr', 'a/hero.exr', 'a/other.exr'], 3 << 20)
+    for rel, content in (('a/v001.exr', data), ('a/hero.exr', data), ('a/other.exr', other)):
+        assert drive.server.seed.find(f'Show/work/{rel}').content.read(0, 3 << 20) == content
+        assert drive.is_recorded(rel) and not world.entry(rel, 'gdrive').get('tries')
+    assert len(drive.requests('files.create.multipart')) == 2 and len(drive.requests('files.copy')) == 1
+
+
 @pytest.mark.parametrize('fault', [{'status': 503, 'when': 'after'}, {'reset': 'after'},
                                    {'reason': 'cannotCopyFile', 'status': 403}, {'reason': 'userRateLimitExceeded', 'retry_after': 0}])
 def test_a_copy_that_fails(world, drive, studio, fault):
