@@ -134,6 +134,23 @@ void inodes_list(struct inodes *inodes, struct inode *inode, uint64_t n_changes,
 bool inodes_keep_listing(struct inodes *inodes, struct inode *inode,
 			 const struct stat *st);
 
+/*
+ * The kernel's copy of a listing. It is filled by the answers to READDIR, from the first to the last, and used when it has
+ * its end. Pages that are dropped before are a gap which the kernel never closes: it would keep no listing of this folder
+ * any more (fs/fuse/readdir.c of Linux 6.18). So whoever wants them dropped waits for the end.
+ *
+ *   NONE ── first answer ──► PARTIAL ── last answer ──► WHOLE ── dropped ──► NONE
+ */
+
+/* READDIR is about to be answered from the start. */
+void inodes_begin_copy(struct inodes *inodes, struct inode *inode);
+/* The end is about to be answered; true: the copy is to be dropped. */
+bool inodes_end_copy(struct inodes *inodes, struct inode *inode);
+/* A handle that was never asked for its listing is closed; true where the copy was to be dropped and is used, it seems. */
+bool inodes_unread_copy(struct inodes *inodes, struct inode *inode);
+/* The copy of the folder that holds PATH's deepest known component is outdated. True: it can be dropped now. */
+bool inodes_drop_copy_path(struct inodes *inodes, const char *path);
+
 /* ---- handles: kept in a list per inode; they hold the inode ---- */
 
 /* A handle with DECIDES offers its backing (or none, NULL), which stays the caller's; it gets the inode's one, referenced, or

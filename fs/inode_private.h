@@ -10,16 +10,19 @@ struct name {
 	char text[];
 };
 
+enum inode_copy { INODE_COPY_NONE = 0, INODE_COPY_PARTIAL, INODE_COPY_WHOLE };
+
 /* What an inode has from its first open or listing on: most never have it. */
 struct inode_use {
 	struct handle *handles;
 	struct backing *backing;
 	struct inode *idle_next, *idle_prev;
 	uint32_t n_writers, n_reads;
-	bool is_idle;      /* in the list of idle backings */
-	bool has_seen;     /* the next three are of something that was not young */
-	bool wants_drop;   /* pages, when the last read is answered */
-	int64_t seen_size; /* INODE_FOLDER: n_changes */
+	bool is_idle;  /* in the list of idle backings */
+	bool has_seen; /* the next three are of something that was not young */
+	bool wants_drop; /* pages, when the last read is answered, or the copy has its end */
+	unsigned char copy; /* enum inode_copy */
+	int64_t seen_size;  /* INODE_FOLDER: n_changes */
 	struct timespec seen_mtime, seen_ctime;
 };
 

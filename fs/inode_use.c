@@ -76,12 +76,70 @@ void inodes_list(struct inodes *inodes, struct inode *inode, uint64_t n_changes,
 bool inodes_keep_listing(struct inodes *inodes, struct inode *inode,
 			 const struct stat *st)
 {
+	struct inode_use *use;
 	bool keeps;
 
 	mutex_lock(&inodes->lock);
+	use = inode->use;
 	keeps = is_as_seen(inode, (int64_t)inode->n_changes, st);
+	if (use && !keeps && use->copy == INODE_COPY_PARTIAL)
+		keeps = use->wants_drop = true; /* it is not used before its end */
+	if (use && !keeps)
+		use->copy = INODE_COPY_NONE;
 	mutex_unlock(&inodes->lock);
 	return keeps;
+}
+
+/* ---- the kernel's copy of a listing ---- */
+
+void inodes_begin_copy(struct inodes *inodes, struct inode *inode)
+{
+	mutex_lock(&inodes->lock);
+	inode->use->copy = INODE_COPY_PARTIAL; /* a handle has it */
+	mutex_unlock(&inodes->lock);
+}
+
+static bool end_copy(struct inode_use *use)
+{
+	bool drops = use->wants_drop;
+
+	use->copy = drops ? INODE_COPY_NONE : INODE_COPY_WHOLE;
+	use->wants_drop = false;
+	return drops;
+}
+
+bool inodes_end_copy(struct inodes *inodes, struct inode *inode)
+{
+	bool drops;
+
+	mutex_lock(&inodes->lock);
+	drops = end_copy(inode->use);
+	mutex_unlock(&inodes->lock);
+	return drops;
+}
+
+bool inodes_unread_copy(struct inodes *inodes, struct inode *inode)
+{
+	struct inode_use *use;
+	bool drops;
+
+	mutex_lock(&inodes->lock);
+	use = inode->use;
+	drops = use->copy == INODE_COPY_PARTIAL && use->wants_drop && end_copy(use);
+	mutex_unlock(&inodes->lock);
+	return drops;
+}
+
+static bool can_drop_copy(struct inode *inode)
+{
+	struct inode_use *use = inode->use;
+
+	if (!use || use->copy == INODE_COPY_NONE)
+		return false;
+	use->wants_drop = use->copy == INODE_COPY_PARTIAL;
+	if (!use->wants_drop)
+		use->copy = INODE_COPY_NONE;
+	return !use->wants_drop;
 }
 
 /* ---- backings ---- */
@@ -345,6 +403,27 @@ void inodes_walk(struct inodes *inodes, const char *path, struct inode_spot *ret
 	mutex_lock(&inodes->lock);
 	walk_locked(inodes, path, ret, &name);
 	mutex_unlock(&inodes->lock);
+}
+
+bool inodes_drop_copy_path(struct inodes *inodes, const char *path)
+{
+	struct inode *at;
+	bool drops;
+
+	mutex_lock(&inodes->lock);
+	at = inodes->top;
+	for (;;) {
+		size_t len = strcspn(path, "/");
+		struct name *name = inode_find_name(inodes, at, path, len);
+
+		if (!name || !path[len])
+			break;
+		at = name->inode;
+		path += len + 1;
+	}
+	drops = can_drop_copy(at);
+	mutex_unlock(&inodes->lock);
+	return drops;
 }
 
 bool inodes_unname_path(struct inodes *inodes, const char *path, uint64_t id)

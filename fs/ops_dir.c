@@ -266,6 +266,20 @@ static int fill_from(struct fill *fill, struct listing *listing, off_t offset)
 	return fill->used || r == -ENOSPC ? 0 : r;
 }
 
+/* What the answer means for the kernel's copy. It may be told to drop it before it has the end: that is as good. */
+static void note_copy(struct fill *fill, struct inode *inode, fuse_ino_t ino,
+		      off_t offset)
+{
+	struct fs *fs = fs_of(fill->req);
+
+	if (fill->used && offset == 0)
+		inodes_begin_copy(&fs->inodes, inode);
+	if (!fill->used && inodes_end_copy(&fs->inodes, inode))
+		notifier_push(
+			fs->notifier,
+			&(struct notice){ .kind = NOTICE_PAGES, .id = ino, .rel = "" });
+}
+
 /* A listing is taken at the start and again after rewinddir(). */
 static int prepare_listing(struct folder *folder, struct handle *handle, off_t offset)
 {
@@ -315,6 +329,8 @@ static int fill_folder(struct fill *fill, fuse_ino_t ino, off_t offset,
 	fill->is_current = listing_version(handle->listing) == folder.facts.n_changes;
 	r = fill_from(fill, handle->listing, offset);
 	fill->folder = NULL;
+	if (r == 0)
+		note_copy(fill, folder.inode, ino, offset);
 	return r;
 }
 
@@ -358,7 +374,14 @@ void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 
 void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	handle_release(&fs_of(req)->inodes, (struct handle *)(uintptr_t)fi->fh);
+	struct handle *handle = (struct handle *)(uintptr_t)fi->fh;
+	struct fs *fs = fs_of(req);
+
+	if (!handle->listing && inodes_unread_copy(&fs->inodes, handle->inode))
+		notifier_push(
+			fs->notifier,
+			&(struct notice){ .kind = NOTICE_PAGES, .id = ino, .rel = "" });
+	handle_release(&fs->inodes, handle);
 	fuse_reply_err(req, 0);
 }
 

@@ -44,6 +44,15 @@ static void drop_attr(struct fs *fs, uint64_t id)
 	fuse_lowlevel_notify_inval_inode(fs->session, id, -1, 0);
 }
 
+/* The folder's listing is another one now. */
+static void drop_listing(struct fs *fs, uint64_t id, const char *path)
+{
+	if (inodes_drop_copy_path(&fs->inodes, path))
+		drop_pages(fs, id);
+	else
+		drop_attr(fs, id);
+}
+
 /* True where the disk has it; then ST tells what. */
 static bool find_on_disk(struct fs *fs, const struct notice *notice, struct stat *st)
 {
@@ -137,7 +146,7 @@ static void tell_name(struct fs *fs, const struct notice *notice, const char *pa
 		check_folders_above(fs, notice);
 	}
 	drop_entry(fs, &spot);
-	drop_pages(fs, spot.parent_id); /* of its listing */
+	drop_listing(fs, spot.parent_id, path);
 	if (drops_pages)
 		drop_pages(fs, spot.facts.id);
 }
