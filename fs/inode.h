@@ -193,9 +193,12 @@ struct inode_spot {
 };
 /* A change at PATH is about to be told: counted in n_changes of that folder. */
 void inodes_walk(struct inodes *inodes, const char *path, struct inode_spot *ret);
-/* Takes the name at PATH from inode ID, if it is still that. Pages of an INODE_STREAM are to be dropped: true where
- * that can be done now, false where inodes_end_read() will tell. */
-bool inodes_unname_path(struct inodes *inodes, const char *path, uint64_t id);
-/* INODE_STREAM: size and time became known, where PATH is still inode ID. */
-void inodes_set_size_path(struct inodes *inodes, const char *path, uint64_t id,
-			  int64_t size, int64_t mtime_ns);
+/* Takes the name at PATH from the inode that FACTS tell of, if it is still that one: an id may be another's by now, a
+ * generation never. Pages of an INODE_STREAM are to be dropped: true where that can be done now, false where
+ * inodes_end_read() will tell. */
+bool inodes_unname_path(struct inodes *inodes, const char *path,
+			const struct inode_facts *facts);
+/* INODE_STREAM: size and time became known, where PATH is still that inode. */
+void inodes_set_size_path(struct inodes *inodes, const char *path,
+			  const struct inode_facts *facts, int64_t size,
+			  int64_t mtime_ns);

@@ -426,7 +426,14 @@ bool inodes_drop_copy_path(struct inodes *inodes, const char *path)
 	return drops;
 }
 
-bool inodes_unname_path(struct inodes *inodes, const char *path, uint64_t id)
+static bool is_still(const struct inode_spot *spot, const struct inode_facts *facts)
+{
+	return spot->is_whole && spot->facts.id == facts->id &&
+	       spot->facts.generation == facts->generation;
+}
+
+bool inodes_unname_path(struct inodes *inodes, const char *path,
+			const struct inode_facts *facts)
 {
 	struct inode_spot spot;
 	struct name *name;
@@ -434,7 +441,7 @@ bool inodes_unname_path(struct inodes *inodes, const char *path, uint64_t id)
 
 	mutex_lock(&inodes->lock);
 	walk_locked(inodes, path, &spot, &name);
-	if (spot.is_whole && spot.facts.id == id) {
+	if (is_still(&spot, facts)) {
 		struct inode *inode = name->inode;
 
 		is_free = !inode->use || inode->use->n_reads == 0;
@@ -446,15 +453,15 @@ bool inodes_unname_path(struct inodes *inodes, const char *path, uint64_t id)
 	return is_free;
 }
 
-void inodes_set_size_path(struct inodes *inodes, const char *path, uint64_t id,
-			  int64_t size, int64_t mtime_ns)
+void inodes_set_size_path(struct inodes *inodes, const char *path,
+			  const struct inode_facts *facts, int64_t size, int64_t mtime_ns)
 {
 	struct inode_spot spot;
 	struct name *name;
 
 	mutex_lock(&inodes->lock);
 	walk_locked(inodes, path, &spot, &name);
-	if (spot.is_whole && spot.facts.id == id && name->inode->kind == INODE_STREAM) {
+	if (is_still(&spot, facts) && name->inode->kind == INODE_STREAM) {
 		name->inode->stream.size = size;
 		name->inode->stream.mtime_ns = mtime_ns;
 	}

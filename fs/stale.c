@@ -123,7 +123,7 @@ static bool refresh_stream(struct fs *fs, const struct notice *notice, const cha
 	if (view_find(fs->view, notice->root, notice->rel, &node) != 0 ||
 	    (facts->size >= 0 && node.size != facts->size))
 		return false;
-	inodes_set_size_path(&fs->inodes, path, facts->id, node.size, node.mtime_ns);
+	inodes_set_size_path(&fs->inodes, path, facts, node.size, node.mtime_ns);
 	return true;
 }
 
@@ -141,7 +141,7 @@ static void tell_name(struct fs *fs, const struct notice *notice, const char *pa
 		return;
 	}
 	if (spot.is_whole) {
-		drops_pages = inodes_unname_path(&fs->inodes, path, spot.facts.id) &&
+		drops_pages = inodes_unname_path(&fs->inodes, path, &spot.facts) &&
 			      spot.facts.kind == INODE_STREAM;
 		check_folders_above(fs, notice);
 	}

@@ -76,6 +76,14 @@ static uint64_t take(struct inodes *inodes, uint64_t parent, const char *name,
 	return facts.id;
 }
 
+static struct inode_facts facts_of(struct inodes *inodes, uint64_t id)
+{
+	struct inode_facts facts;
+
+	inodes_facts(inodes, inodes_at(inodes, id), &facts);
+	return facts;
+}
+
 static void assert_path(struct inodes *inodes, uint64_t id, size_t n, const char *path)
 {
 	_cleanup_(freep) char *found = NULL;
@@ -260,6 +268,7 @@ static void test_walk(void **state)
 	struct inodes *inodes = *state;
 	uint64_t a = take(inodes, INODE_TOP_ID, "a", folder(90));
 	uint64_t f = take(inodes, a, "f", stream(1));
+	struct inode_facts facts;
 	static const struct {
 		const char *path, *name;
 		bool is_whole, is_in_top;
@@ -278,10 +287,15 @@ static void test_walk(void **state)
 		assert_int_equal(spot.name_len, strlen(rows[i].name));
 		assert_memory_equal(spot.name, rows[i].name, spot.name_len);
 	}
-	inodes_set_size_path(inodes, "a/f", f, 2, 3);
-	inodes_unname_path(inodes, "a/f", f + 1); /* another inode by now: nothing */
+	facts = facts_of(inodes, f);
+	inodes_set_size_path(inodes, "a/f", &facts, 2, 3);
+	facts.generation--; /* another inode by now, which has got the number of the first: nothing */
+	inodes_set_size_path(inodes, "a/f", &facts, 4, 5);
+	inodes_unname_path(inodes, "a/f", &facts);
 	assert_path(inodes, f, 0, "a/f");
-	assert_true(inodes_unname_path(inodes, "a/f", f));
+	facts = facts_of(inodes, f);
+	assert_int_equal(facts.size, 2);
+	assert_true(inodes_unname_path(inodes, "a/f", &facts));
 	assert_path(inodes, f, 0, NULL);
 	assert_int_equal(inodes_last_path(inodes, inodes_at(inodes, f), &last), 0);
 	assert_string_equal(last, "a/f");
@@ -292,6 +306,7 @@ static void test_pages_wait_for_reads(void **state)
 	struct inodes *inodes = *state;
 	uint64_t f = take(inodes, INODE_TOP_ID, "f", stream(1));
 	struct inode *inode = inodes_at(inodes, f);
+	struct inode_facts facts = facts_of(inodes, f);
 	struct handle *handle;
 
 	assert_int_equal(
@@ -299,7 +314,7 @@ static void test_pages_wait_for_reads(void **state)
 		0);
 	inodes_begin_read(inodes, inode);
 	inodes_begin_read(inodes, inode);
-	assert_false(inodes_unname_path(inodes, "f", f));
+	assert_false(inodes_unname_path(inodes, "f", &facts));
 	assert_false(inodes_end_read(inodes, inode));
 	assert_true(inodes_end_read(inodes, inode));
 	inodes_begin_read(inodes, inode);
@@ -318,7 +333,7 @@ static void test_who_was_opened_may_have_pages(void **state)
 	/* the name is told as the open begins: who sees the open may take it away */
 	assert_int_equal(inodes_begin_open(inodes, inode, &rel, &facts), 0);
 	assert_true(facts.has_opens);
-	assert_true(inodes_unname_path(inodes, "f", id));
+	assert_true(inodes_unname_path(inodes, "f", &facts));
 	assert_string_equal(rel, "f");
 	inodes_fail_open(inodes, inode);
 	free(steal(rel));
