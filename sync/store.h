@@ -106,6 +106,17 @@ struct site_edited {
 	size_t n_changed; /* entries */
 };
 
+/* Which representations are looked for: one of the three. */
+struct store_where {
+	const char *id;
+	const char *
+		path; /* below any root, '/' between its names: that file, or what lies below that folder */
+	const struct store_equal {
+		const char *key, *text; /* "context.asset": the text there */
+	} *equals;                      /* all of them */
+	size_t n_equals;
+};
+
 /* What a store says of itself. */
 struct store_facts {
 	char *kind;       /* for people: "MongoDB 6.0.5, replica set rs0 at HOST" */
@@ -139,6 +150,11 @@ struct store_ops {
 	 * the same server, cut down to what sitefs reads; FN's project is NULL. None in the embedded store. */
 	int (*settings)(struct store *store, const char *machine, store_doc_fn *fn,
 			void *context);
+	/* As scan() of representations, those that one of WHERE may mean; others may be among them. What of it a store can
+	 * find without giving all to the caller is its own. */
+	int (*search)(struct store *store, const char *project,
+		      const struct store_where *where, size_t n, store_doc_fn *fn,
+		      void *context);
 	int (*scan_truth)(struct store *store, store_truth_fn *fn, void *context);
 	/* One document as BSON into an empty RET. STORE_GONE. */
 	int (*load)(struct store *store, const char *project, const char *id,

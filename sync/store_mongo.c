@@ -428,6 +428,7 @@ static const struct store_ops mongo_ops = {
 	.now = store_mongo_now,
 	.scan = store_mongo_scan,
 	.settings = store_mongo_settings,
+	.search = store_mongo_search,
 	.scan_truth = store_mongo_scan_truth,
 	.load = store_mongo_load,
 	.load_truth = store_mongo_load_truth,

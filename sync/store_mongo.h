@@ -69,6 +69,9 @@ DEFINE_CLEANUP(bson_t *, bson_destroy);
 int store_mongo_projects(struct store *store, store_name_fn *fn, void *context);
 int store_mongo_scan(struct store *store, const char *project, bool all, store_doc_fn *fn,
 		     void *context);
+int store_mongo_search(struct store *store, const char *project,
+		       const struct store_where *where, size_t n, store_doc_fn *fn,
+		       void *context);
 int store_mongo_load(struct store *store, const char *project, const char *id,
 		     struct buf *ret);
 int store_mongo_settings(struct store *store, const char *machine, store_doc_fn *fn,

@@ -49,31 +49,102 @@ static int give_doc(void *context, const bson_t *doc)
 	return scan->fn(scan->context, scan->project, bson_get_data(doc), doc->len);
 }
 
-static int scan_project(struct store_mongo *s, bool all, struct scan *scan)
+static int scan_project(struct store_mongo *s, const bson_t *filter, struct scan *scan)
 {
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *collection =
 		store_mongo_project(s, scan->project);
-	_cleanup_(bson_destroyp) bson_t *filter =
-		all ? bson_new() : BCON_NEW("type", BCON_UTF8("representation"));
 
 	return store_mongo_each(collection, filter, NULL, give_doc, scan);
+}
+
+static int scan_all(struct store_mongo *s, const bson_t *filter, struct scan *scan)
+{
+	_cleanup_(buf_done) struct buf names = { 0 };
+	int r;
+
+	if (scan->project)
+		return scan_project(s, filter, scan);
+	r = store_mongo_names(s, &names);
+	for (size_t at = 0; r == 0 && at < names.len; at += strlen(names.data + at) + 1) {
+		scan->project = names.data + at;
+		r = scan_project(s, filter, scan);
+	}
+	return r;
 }
 
 int store_mongo_scan(struct store *store, const char *project, bool all, store_doc_fn *fn,
 		     void *context)
 {
-	struct store_mongo *s = store_mongo_of(store);
 	struct scan scan = { .project = project, .fn = fn, .context = context };
-	_cleanup_(buf_done) struct buf names = { 0 };
-	int r;
+	_cleanup_(bson_destroyp) bson_t *filter =
+		all ? bson_new() : BCON_NEW("type", BCON_UTF8("representation"));
 
-	if (project)
-		return scan_project(s, all, &scan);
-	r = store_mongo_names(s, &names);
-	for (size_t at = 0; r == 0 && at < names.len; at += strlen(names.data + at) + 1) {
-		scan.project = names.data + at;
-		r = scan_project(s, all, &scan);
+	return scan_all(store_mongo_of(store), filter, &scan);
+}
+
+/* ---- search ---- */
+
+/* A path as databases spell it (sync/doc_path.c): slashes of both kinds, several of them, "." between. */
+static char *path_pattern(const char *path)
+{
+	_cleanup_(buf_done) struct buf pattern = { 0 };
+
+	for (const char *p = path; *p; p++) {
+		if (*p == '/')
+			buf_adds(&pattern, "[/\\\\]+(?:\\.[/\\\\]+)*");
+		else if (strchr("\\^$.|?*+()[]{}", *p))
+			buf_addf(&pattern, "\\%c", *p);
+		else
+			buf_addc(&pattern, *p);
 	}
+	return buf_take(&pattern);
+}
+
+static int append_where(bson_t *arm, const struct store_where *where)
+{
+	_cleanup_(freep) char *pattern = NULL;
+	int r = 0;
+
+	if (where->id) {
+		r = bson_id_append(arm, "_id", where->id);
+		if (r == -EINVAL) /* such an id no document has */
+			BSON_APPEND_UTF8(arm, "_id", where->id);
+		return r == -EINVAL ? 0 : r;
+	}
+	if (where->path) {
+		pattern = path_pattern(where->path);
+		if (!pattern)
+			return -ENOMEM;
+		BSON_APPEND_REGEX(arm, "files.path", pattern, "");
+	}
+	for (size_t i = 0; i < where->n_equals; i++)
+		BSON_APPEND_UTF8(arm, where->equals[i].key, where->equals[i].text);
+	return 0;
+}
+
+int store_mongo_search(struct store *store, const char *project,
+		       const struct store_where *where, size_t n, store_doc_fn *fn,
+		       void *context)
+{
+	struct scan scan = { .project = project, .fn = fn, .context = context };
+	bson_t filter = BSON_INITIALIZER, list, arm;
+	char key[24];
+	int r = 0;
+
+	BSON_APPEND_UTF8(&filter, "type", "representation");
+	if (n)
+		BSON_APPEND_ARRAY_UNSAFE_BEGIN(&filter, "$or", &list);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		snprintf(key, sizeof(key), "%zu", i);
+		BSON_APPEND_DOCUMENT_BEGIN(&list, key, &arm);
+		r = append_where(&arm, &where[i]);
+		bson_append_document_end(&list, &arm);
+	}
+	if (n)
+		bson_append_array_end(&filter, &list);
+	if (r == 0)
+		r = scan_all(store_mongo_of(store), &filter, &scan);
+	bson_destroy(&filter);
 	return r;
 }
 

@@ -10,8 +10,8 @@
 #include "sync/bson_id.h"
 
 /* So long the server waits for something to happen; also how long an end may take where it cannot be told. */
-#define AWAIT_MS 5000
-#define SOCKET_MS 15000
+#define AWAIT_MS 10000
+#define SOCKET_MS 20000
 /* While it catches up: short, and given up after CATCH_UP_MS. */
 #define GLANCE_MS 20
 #define CATCH_UP_MS 10000

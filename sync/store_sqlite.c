@@ -327,6 +327,7 @@ static const struct store_ops sqlite_ops = {
 	.now = store_sqlite_now,
 	.scan = store_sqlite_scan,
 	.settings = store_sqlite_settings,
+	.search = store_sqlite_search,
 	.scan_truth = store_sqlite_scan_truth,
 	.load = store_sqlite_load,
 	.load_truth = store_sqlite_load_truth,

@@ -40,6 +40,9 @@ struct store_sqlite {
 int store_sqlite_projects(struct store *store, store_name_fn *fn, void *context);
 int store_sqlite_scan(struct store *store, const char *project, bool all,
 		      store_doc_fn *fn, void *context);
+int store_sqlite_search(struct store *store, const char *project,
+			const struct store_where *where, size_t n, store_doc_fn *fn,
+			void *context);
 int store_sqlite_load(struct store *store, const char *project, const char *id,
 		      struct buf *ret);
 int store_sqlite_find(struct store *store, const char *project, const char *type,

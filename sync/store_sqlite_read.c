@@ -98,6 +98,93 @@ int store_sqlite_scan(struct store *store, const char *project, bool all,
 	return r;
 }
 
+/* ---- search ---- */
+
+struct search {
+	const struct store_where *where;
+	size_t n;
+	store_doc_fn *fn;
+	void *context;
+};
+
+/* Looked for in the bytes of a document: what is not in them it does not say. */
+static bool may_mean(const struct store_where *where, const void *bson, size_t len)
+{
+	const char *name = where->path ? strrchr(where->path, '/') : NULL;
+
+	name = name ? name + 1 : where->path;
+	if (name && !memmem(bson, len, name, strlen(name)))
+		return false;
+	for (size_t i = 0; i < where->n_equals; i++)
+		if (!memmem(bson, len, where->equals[i].text,
+			    strlen(where->equals[i].text)))
+			return false;
+	return true;
+}
+
+static int give_meant(void *context, const char *project, const void *bson, size_t len)
+{
+	const struct search *search = context;
+
+	for (size_t i = 0; i < search->n; i++)
+		if (may_mean(&search->where[i], bson, len))
+			return search->fn(search->context, project, bson, len);
+	return search->n ? 0 : search->fn(search->context, project, bson, len);
+}
+
+static int give_by_id(struct store_sqlite *s, const char *project,
+		      const struct search *search, const char *id)
+{
+	_cleanup_(buf_done) struct buf names = { 0 }, bodies = { 0 }, lens = { 0 };
+	DB_ROWS *rows = NULL;
+	const char *name, *body;
+	size_t len;
+	int r;
+
+	r = store_sqlite_ready(s);
+	if (r == 0)
+		r = db_query(s->db, &rows,
+			     "SELECT project.name, body FROM doc"
+			     " JOIN project ON project.k = doc.project"
+			     " WHERE id = ?1 AND type = 'representation'"
+			     " AND (?2 IS NULL OR project.name = ?2)",
+			     "ss", id, project);
+	while (r == 0 && (r = db_step(rows)) > 0) {
+		name = db_text(rows, 0);
+		body = db_blob(rows, 1, &len);
+		buf_add(&names, name, strlen(name) + 1);
+		buf_add(&bodies, body, len);
+		r = buf_add(&lens, &len, sizeof(len));
+	}
+	name = names.data;
+	body = bodies.data;
+	for (size_t at = 0; r == 0 && at < lens.len; at += sizeof(len)) {
+		memcpy(&len, lens.data + at, sizeof(len));
+		r = search->fn(search->context, name, body, len);
+		name += strlen(name) + 1;
+		body += len;
+	}
+	return r;
+}
+
+/* Its parameters are the port's. */
+int store_sqlite_search(struct store *store, const char *project,
+			const struct store_where *where, size_t n, store_doc_fn *fn,
+			void *context)
+{
+	struct search search = { where, n, fn, context };
+	size_t n_ids = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_ids += where[i].id != NULL;
+	if (n_ids < n || !n)
+		return store_sqlite_scan(store, project, false, give_meant, &search);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = give_by_id(store_sqlite_of(store), project, &search, where[i].id);
+	return r;
+}
+
 /* The first row's first column into RET. STORE_GONE where there is no row. */
 static int take_body(struct sqlite3_stmt *rows, struct buf *ret)
 {

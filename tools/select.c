@@ -12,11 +12,22 @@
 #include "tools/pathspec.h"
 #include "tools/setup.h"
 
+/* Of a query or a pub: path; what is more is judged here alone. */
+#define EQUALS_MAX 8
+/* More places than this at a time cost a server more than reading all. */
+#define PLACES_MAX 64
+
 /* A PATH argument that names a place below a root of the active site. */
 struct place {
 	struct pathspec spec;
 	int root; /* of the active site; -1: pub: or repre: */
 	char *rel;
+};
+
+/* What narrows the store's reading, of one place or the query. */
+struct narrow {
+	struct store_where where;
+	struct store_equal equals[EQUALS_MAX];
 };
 
 struct state {
@@ -221,6 +232,77 @@ static int visit(void *context, const char *project, const void *bson, size_t le
 	return n ? state->fn(state->context, doc, files, n) : 0;
 }
 
+/* ---- what the store is asked for ---- */
+
+static void add_equal(struct narrow *narrow, const char *key, const char *text)
+{
+	struct store_where *where = &narrow->where;
+
+	/* a key is a name, never an operator of the server's */
+	if (!text || !text[0] || !key[0] || strchr(key, '$') ||
+	    where->n_equals == EQUALS_MAX)
+		return;
+	narrow->equals[where->n_equals++] = (struct store_equal){ key, text };
+	where->equals = narrow->equals;
+}
+
+static void narrow_place(const struct place *place, struct narrow *ret)
+{
+	const struct pathspec *spec = &place->spec;
+
+	if (spec->kind == PATHSPEC_REPRE) {
+		ret->where.id = spec->repre;
+	} else if (spec->kind == PATHSPEC_PUB) {
+		add_equal(ret, "context.asset", spec->asset);
+		add_equal(ret, "context.subset", spec->subset);
+		add_equal(ret, "name", spec->name);
+	} else if (place->rel[0]) {
+		ret->where.path = place->rel;
+	}
+}
+
+static void narrow_query(const struct json *query, struct narrow *ret)
+{
+	for (const struct json *p = json_first(query); p; p = json_next(p))
+		add_equal(ret, json_key(p), json_as_text(p));
+}
+
+/* The project where all of it is in one. */
+static const char *only_project(const struct state *state)
+{
+	const char *project = state->selection->project;
+
+	if (project || !state->n_places)
+		return project;
+	project = state->places[0].spec.project;
+	for (size_t i = 1; project && i < state->n_places; i++)
+		if (!is_part(project, state->places[i].spec.project))
+			return NULL;
+	return project;
+}
+
+static int search(struct state *state)
+{
+	struct store *store = state->selection->store;
+	size_t n = state->query ? 1 : state->n_places;
+	_cleanup_(freep) struct narrow *narrow = calloc(n + 1, sizeof(*narrow));
+	_cleanup_(freep) struct store_where *where = calloc(n + 1, sizeof(*where));
+	bool is_narrow = n > 0 && n <= PLACES_MAX;
+
+	if (!narrow || !where)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && is_narrow; i++) {
+		if (state->query)
+			narrow_query(state->query, &narrow[i]);
+		else
+			narrow_place(&state->places[i], &narrow[i]);
+		where[i] = narrow[i].where;
+		is_narrow = where[i].id || where[i].path || where[i].n_equals;
+	}
+	return store->ops->search(store, only_project(state), where, is_narrow ? n : 0,
+				  visit, state);
+}
+
 static int read_query(struct state *state)
 {
 	const char *text = state->selection->query;
@@ -264,7 +346,6 @@ int select_each(const struct selection *selection, select_fn *fn, void *context)
 		.site = config_find_site(selection->config,
 					 selection->config->active_site),
 	};
-	struct store *store = selection->store;
 	int code, r;
 
 	code = check_forms(selection);
@@ -274,7 +355,7 @@ int select_each(const struct selection *selection, select_fn *fn, void *context)
 		code = add_places(&state);
 	if (code)
 		return code;
-	r = store->ops->scan(store, selection->project, false, visit, &state);
+	r = search(&state);
 	if (r < 0)
 		return cli_fail(selection->cli, cli_store_exit(r),
 				"cannot read the store: %s", error_text(NULL, r));

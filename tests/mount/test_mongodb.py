@@ -103,6 +103,7 @@ def old_documents(world):
     docs = [make_document(f'old/{number}.txt', {site: recorded() for site in BOTH}, 5) for number in range(N_OLD)]
     for number, doc in enumerate(docs):
         doc['_id'] = {'$oid': f'5fa2cf00{number:016x}'}
+        doc['context'] = {'asset': f'a{number}'}
         write_file(world.remote_file(f'old/{number}.txt'), b'bytes')
     world.hand.send({'insert': 'demo', 'documents': docs})
 
@@ -189,6 +190,18 @@ def test_a_document_is_read_once_for_status(world, studio):
     world.hand.send({'profile': 0})
     assert [file['sites'] for file in named] == [['studio']] * len(rels)
     assert len(profiled(world, planSummary='IDHACK')) == 1
+
+
+@on_standalone
+def test_verbs_are_given_what_is_meant(world, studio):
+    """However large the project is: the server looks, and sends what a person named."""
+    old_documents(world)
+    world.hand.send({'profile': 2})
+    for number, args in enumerate(((studio.root / 'old/7.txt',), (f'repre:5fa2cf00{7:016x}',), ('pub:demo/a7',),
+                                   ('--query', '{"context.asset": "a7"}'))):
+        assert studio.sitefs('add-site', 'vendor', *args, '--dry-run', '--json').json['files'] == 1
+        assert sum(int(one['nreturned']['$numberInt']) for one in profiled(world, op='query')) == number + 1, args
+    world.hand.send({'profile': 0})
 
 
 # ---- a studio's documents ----

@@ -160,6 +160,8 @@ int main(int argc, char **argv)
 				     NULL, NULL);
 	n += _cmocka_run_group_tests("store: edits in bulk", edit_stories, n_edit_stories,
 				     NULL, NULL);
+	n += _cmocka_run_group_tests("store: search", search_stories, n_search_stories,
+				     NULL, NULL);
 	if (stage.hand == &hand_sqlite)
 		n += _cmocka_run_group_tests("store: sqlite", sqlite_stories,
 					     n_sqlite_stories, NULL, NULL);
