@@ -28,6 +28,11 @@ static struct json *estimate_json(const struct estimate *estimate)
 	json_set_double(json, "days", estimate_days(estimate));
 	json_set_int(json, "there", estimate->n_there);
 	json_set_int(json, "asked_for", estimate->n_asked);
+	if (!estimate->is_looked)
+		return json;
+	json_set_int(json, "present", estimate->n_present);
+	json_set_int(json, "present_bytes", estimate->n_present_bytes);
+	json_set_int(json, "different", estimate->n_different);
 	return json;
 }
 
@@ -48,6 +53,44 @@ static void estimate_print(const struct cli *cli, const struct estimate *estimat
 	printf("there already: %s, asked for already: %lld\n",
 	       output_count(estimate->n_there, "record", files),
 	       (long long)estimate->n_asked);
+	if (!estimate->is_looked)
+		return;
+	printf("of what is to bring, site '%s' holds %s of the same size, %s",
+	       estimate->site, output_count(estimate->n_present, "file", files),
+	       output_size(estimate->n_present_bytes, cli->has_bytes, size));
+	if (estimate->n_different)
+		printf("; %s of another size",
+		       output_count(estimate->n_different, "file", files));
+	printf("\n");
+}
+
+static void draw(void *context, size_t n, size_t total)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "looking at the site: %zu of %zu folders", n, total);
+	if (n)
+		progress_text(context, text);
+}
+
+/* A site that cannot be asked from here (another machine's disk, a remote that is away) leaves the rest as it is. */
+static void look(const struct edits_setup *setup, struct estimate *estimate)
+{
+	const struct config_site *site = config_find_site(setup->config, estimate->site);
+	struct progress progress;
+	struct error error = { 0 };
+	int r;
+
+	if (!site || !estimate->n_files)
+		return;
+	progress_start(&progress, setup->cli->is_quiet || setup->cli->is_json,
+		       setup->cli->has_bytes);
+	r = estimate_look(estimate, site, draw, &progress, &error);
+	progress_end(&progress);
+	if (r < 0 && !setup->cli->is_quiet)
+		fprintf(stderr,
+			"sitefs add-site: what lies at site '%s' already is not known: %s\n",
+			estimate->site, error_text(&error, r));
 }
 
 static int add(struct edits_setup *setup)
@@ -62,6 +105,8 @@ static int add(struct edits_setup *setup)
 	code = edits_run(setup, &result);
 	if (code && !result.n_changed)
 		return code;
+	if (is_dry)
+		look(setup, &estimate);
 	r = edits_say(setup, &result,
 		      is_dry && setup->cli->is_json ? estimate_json(&estimate) : NULL);
 	if (is_dry && !setup->cli->is_json && !setup->cli->is_quiet)
@@ -96,7 +141,8 @@ const struct verb verb_add_site = {
 	.help = "Adds SITE to the records of the files that are meant, where it is missing, as\n"
 		"wanted there: the daemons that can will bring them, after everything that is\n"
 		"published meanwhile (with priority 10). Nothing else in a record is changed.\n"
-		"--dry-run tells files, bytes, items, days and what is there already.\n"
+		"--dry-run tells files, bytes, items, days and what is there already, by records\n"
+		"and, where this machine can ask the site, by a look at its folders.\n"
 		"Ends with 3 where no file is meant.",
 	.options = options_table,
 	.options_size = sizeof(struct options),

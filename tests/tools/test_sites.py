@@ -74,6 +74,24 @@ def test_what_adding_amounts_to(show):
     assert docs(show) == DOCS
 
 
+def test_what_lies_there_already(show):
+    """Beside what records say: the site itself is looked at, where this machine can."""
+    args = ('add-site', 'nas', *ALL, '--dry-run')
+    assert "what lies at site 'nas' already is not known" in show.ok(*args).err
+    folder = show.path / 'nas/show/sh020'
+    folder.mkdir(parents=True)
+    for size, line, present in ((30, '1 file of the same size, 30 B', (1, 30, 0)),
+                                (31, '0 files of the same size, 0 B; 1 file of another size', (0, 0, 1))):
+        (folder / 't.jpg').write_bytes(b'x' * size)
+        (folder / 'other.jpg').write_bytes(b'x' * 30)
+        result = show.ok(*args)
+        assert result.out.splitlines()[-1] == f"of what is to bring, site 'nas' holds {line}" and not result.err
+        told = show.ok(*args, '--json').json
+        assert (told['present'], told['present_bytes'], told['different']) == present
+    assert docs(show) == DOCS
+    assert 'present' not in show.ok('add-site', 'vendor', *ALL, '--dry-run', '--json').json, 'a site of others'
+
+
 def test_remove_site(show):
     assert show.ok('remove-site', 'nas', 'work/show/sh010', '--dry-run', '--json').json['changed'] == 2
     assert docs(show) == DOCS
