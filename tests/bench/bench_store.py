@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """
 sitefs on a MongoDB server with many representations: the first index, what a quiet minute costs, and what one publish
-costs, as commands and processor time of mongod; beside it, on the same data, the query that the stock Sync Server sends
-in each of its loops.
+costs, as commands and processor time of mongod; what it costs to name files of them; beside it, on the same data, the
+query that the stock Sync Server sends in each of its loops.
 
     bench_store.py [--representations N] [--standalone] [--minute SECONDS] --build BUILD
 """
@@ -132,29 +132,56 @@ def run(world, server, args):
         world.hand.send({'insert': 'demo', 'documents': [document(number) for number in numbers]})
         make_files(world, numbers)
     kind = 'standalone' if args.standalone else 'replica set'
-    print(f'{args.representations} representations x 3 files, MongoDB as a {kind}')
+    print(f'{args.representations} representations x 3 files, MongoDB as a {kind}', flush=True)
     meter = Meter(server)
+    stock(world, meter)
+    if args.standalone:
+        meter.start()
+        home.run('doctor', '--fix', '-q')
+        print(f'index of what waits    {meter.stop().said()}', flush=True)
+    meter.start()
     daemon = home.sync()
     wait_until(lambda: sum(home.status()['files'].values()) >= 3 * args.representations, 'the index is complete')
     print(f'first index            {meter.stop().said()}')
-    with open(f'/proc/{daemon.process.pid}/status', encoding='ascii') as file:
-        print(f'daemon                 {[line.split(":")[1].strip() for line in file if line.startswith("VmRSS")][0]}')
+    said = memory(daemon)
+    print(f'daemon                 {said["VmRSS"]}, at most {said["VmHWM"]}', flush=True)
     threading.Event().wait(5)
     meter.start()
     threading.Event().wait(args.minute)
-    print(f'a quiet minute         {meter.stop().said()}')
+    print(f'a quiet minute         {meter.stop().said()}', flush=True)
     meter.start()
     home.write('show/new/a.exr')
     home.publish('show/new/a.exr')
     # By what the daemon says: asking the server would be measured too.
     sent = world.remote_root() / 'show/new/a.exr'
     wait_until(lambda: sent.exists() and home.status()['outbox'] == 0, 'it is recorded', 300)
-    print(f'one publish, recorded  {meter.stop().said()}')
+    print(f'one publish, recorded  {meter.stop().said()}', flush=True)
+    for what, which in (('one path', [home.root / folder_of(args.representations // 2)]),
+                        ('a query', ['--query', '{"context.asset": "sh0000"}']),
+                        ('everything', ['--project', 'demo', '--all'])):
+        meter.start()
+        home.sitefs('add-site', 'vendor', *which, '--dry-run')
+        print(f'add-site {what:13} {meter.stop().said()}', flush=True)
+    if args.standalone:
+        stock(world, meter)
+
+
+def memory(daemon):
+    with open(f'/proc/{daemon.process.pid}/status', encoding='ascii') as file:
+        return {name: value.strip() for name, value in (line.split(':', 1) for line in file)}
+
+
+def stock(world, meter):
     meter.start()
     reply = world.hand.send({'explain': {'find': 'demo', 'filter': stock_query()}, 'verbosity': 'executionStats'})
     stats = reply['executionStats']
     print(f'stock query, a loop    {meter.stop().said()}')
-    print(f'                       looks at {stats["totalDocsExamined"]} documents, finds {stats["nReturned"]}')
+    print(f'                       looks at {number(stats["totalDocsExamined"])} documents, finds '
+          f'{number(stats["nReturned"])}', flush=True)
+
+
+def number(value):
+    return next(iter(value.values())) if isinstance(value, dict) else value
 
 
 if __name__ == '__main__':
