@@ -309,6 +309,7 @@ static int copy_setup(struct engine *engine, const struct engine_setup *setup)
 	engine->config = setup->config;
 	engine->provider = setup->provider;
 	engine->state_fd = -1;
+	engine->next_write_ms = INT64_MAX;
 	/* what is gone now is believed */
 	engine->needs_reading = setup->can_adopt;
 	if (setup->project && !(engine->project = strdup(setup->project)))
@@ -505,6 +506,7 @@ void engine_free(struct engine *engine)
 	map_done(&engine->dirty, NULL);
 	map_done(&engine->folder_ids, free);
 	map_done(&engine->lingering, free);
+	map_done(&engine->written, free);
 	map_done(&engine->missing, missing_free);
 	if (engine->state_fd >= 0)
 		close(engine->state_fd);

@@ -77,6 +77,8 @@ struct engine {
 	struct map
 		folder_ids; /* "ROOT:REL" of folders -> id that the remote's folder has or gets */
 	bool is_restocking;     /* ids are on their way */
+	struct map written;     /* "PROJECT\nREPRE" -> int64_t: when its document was */
+	int64_t next_write_ms;  /* one that waits may be, INT64_MAX: none waits */
 	struct map lingering;   /* keys of leases -> int64_t: when they are given back */
 	int64_t next_linger_ms; /* the first of them, INT64_MAX: none */
 	struct map
@@ -210,6 +212,11 @@ struct record *outbox_rows_add(struct outbox_rows *rows, enum record_op op,
 			       const struct index_entry *entry);
 int outbox_rows_add_truth(struct outbox_rows *rows, const struct truth *truth,
 			  bool replace);
+/* The document of RECORD was not written in the second before STARTED_MS (monotonic), or by the pass that began then. */
+bool outbox_may_write(struct engine *engine, const struct record *record,
+		      int64_t started_ms);
+void outbox_note_write(struct engine *engine, const struct record *record,
+		       int64_t started_ms);
 /* Makes them durable and wakes the sync thread. Any thread. */
 int outbox_commit(struct engine *engine, struct outbox_rows *rows);
 

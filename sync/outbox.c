@@ -5,6 +5,8 @@
  *        ──► 0: the document is read again into the index, then the row goes
  *        ──► conflict, gone: the store wins, the row goes, the path is decided anew
  *        ──► negative: the store is away: the row stays, order holds
+ *
+ * Under load a document is written once a second, with all that has come: what is later waits as long, and no longer.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +16,10 @@
 #include "sync/base/log.h"
 #include "sync/engine_private.h"
 
-#define BATCH 256
+/* One write of a document takes what waits for it, of many frames too. */
+#define BATCH 2048
+#define WRITE_EVERY_MS 1000
+#define WRITTEN_MAX 4096
 
 void outbox_rows_done(struct outbox_rows *rows)
 {
@@ -161,72 +166,167 @@ static void settle(const struct record *record, int result)
 			record->path, record->project, record->site);
 }
 
-static int replay_records(struct engine *engine, const struct outbox_row *rows, size_t n)
+/* Of the rows that are not held back. */
+static int send_records(struct engine *engine, struct record *records, size_t n)
 {
-	struct record records[BATCH];
-	int results[BATCH] = { 0 };
-	size_t n_records = 0;
-	int r;
+	_cleanup_(freep) int *results = calloc(n + 1, sizeof(*results));
+	int r = results ? engine->store->ops->record(engine->store, records, n, results)
+			: -ENOMEM;
 
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].has_record)
-			records[n_records++] = rows[i].record;
-	r = n_records ? engine->store->ops->record(engine->store, records, n_records,
-						   results)
-		      : 0;
-	if (r < 0)
-		return r;
-	for (size_t i = 0, k = 0; i < n; i++)
-		if (rows[i].has_record)
-			settle(&rows[i].record, results[k++]);
-	for (size_t i = 0; i < n_records; i++) {
-		bool is_last = i + 1 == n_records ||
-			       strcmp(records[i].repre, records[i + 1].repre) != 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		settle(&records[i], results[i]);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		bool is_last =
+			i + 1 == n || strcmp(records[i].repre, records[i + 1].repre) != 0;
 
 		if (is_last)
 			r = reload(engine, &records[i]);
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r;
 }
 
-static int replay_batch(struct engine *engine, const struct outbox_row *rows, size_t n)
+/* ---- at most one write a second of one document ---- */
+
+static char *written_key(const struct record *record)
 {
-	int64_t seqs[BATCH];
+	return strf("%s\n%s", record->project, record->repre);
+}
+
+bool outbox_may_write(struct engine *engine, const struct record *record,
+		      int64_t started_ms)
+{
+	_cleanup_(freep) char *key = written_key(record);
+	const int64_t *written = key ? map_get(&engine->written, key) : NULL;
+
+	/* what this pass began it goes on with */
+	if (!written || *written == started_ms || *written + WRITE_EVERY_MS <= started_ms)
+		return true;
+	if (*written + WRITE_EVERY_MS < engine->next_write_ms)
+		engine->next_write_ms = *written + WRITE_EVERY_MS;
+	return false;
+}
+
+void outbox_note_write(struct engine *engine, const struct record *record,
+		       int64_t started_ms)
+{
+	_cleanup_(freep) char *key = written_key(record);
+	int64_t *written = key ? map_get(&engine->written, key) : NULL;
+	int64_t *fresh;
+
+	if (written || !key) {
+		if (written)
+			*written = started_ms;
+		return;
+	}
+	if (map_size(&engine->written) >= WRITTEN_MAX)
+		map_done(&engine->written, free);
+	fresh = malloc(sizeof(*fresh));
+	if (!fresh)
+		return;
+	*fresh = started_ms;
+	if (map_put(&engine->written, key, fresh, NULL) < 0)
+		free(fresh);
+}
+
+/* ---- replay ---- */
+
+/* The rows of one pass over the outbox. */
+struct batch {
+	struct outbox_row *rows;
+	size_t n;
+	struct record *records; /* borrowed from the rows */
+	int64_t *seqs;          /* of the rows that are done with it */
+	size_t n_records, n_seqs;
+};
+
+static void batch_done(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++)
+		outbox_row_done(&batch->rows[i]);
+	free(batch->rows);
+	free(batch->records);
+	free(batch->seqs);
+}
+
+static bool is_held(struct engine *engine, const struct batch *batch, size_t i,
+		    bool was_held, int64_t started_ms)
+{
+	const struct record *record = &batch->rows[i].record;
+	const struct record *before = i > 0 ? &batch->rows[i - 1].record : NULL;
+
+	if (before && batch->rows[i - 1].has_record &&
+	    strcmp(before->repre, record->repre) == 0 &&
+	    strcmp(before->project, record->project) == 0)
+		return was_held;
+	if (!outbox_may_write(engine, record, started_ms))
+		return true;
+	outbox_note_write(engine, record, started_ms);
+	return false;
+}
+
+/* Those of one document follow each other, in their order. */
+static int compare_rows(const void *a, const void *b)
+{
+	const struct outbox_row *left = a, *right = b;
+	int order = (int)left->has_record - (int)right->has_record;
+
+	if (order == 0 && left->has_record)
+		order = strcmp(left->record.project, right->record.project);
+	if (order == 0 && left->has_record)
+		order = strcmp(left->record.repre, right->record.repre);
+	if (order == 0)
+		order = left->seq < right->seq ? -1 : left->seq > right->seq;
+	return order;
+}
+
+static int replay_batch(struct engine *engine, struct batch *batch, int64_t started_ms)
+{
+	bool was_held = false;
 	int r = 0;
 
-	for (size_t i = 0; i < n; i++)
-		seqs[i] = rows[i].seq;
-	for (size_t i = 0; i < n && r == 0; i++)
-		if (rows[i].has_truth)
-			r = put_truth(engine, &rows[i]);
-	if (r == 0)
-		r = replay_records(engine, rows, n);
-	if (r == 0)
-		r = journal_outbox_drop(engine->journal, seqs, n);
+	batch->records = calloc(batch->n, sizeof(*batch->records));
+	batch->seqs = calloc(batch->n, sizeof(*batch->seqs));
+	if (!batch->records || !batch->seqs)
+		return -ENOMEM;
+	for (size_t i = 0; i < batch->n && r == 0; i++)
+		if (batch->rows[i].has_truth)
+			r = put_truth(engine, &batch->rows[i]);
+	for (size_t i = 0; i < batch->n; i++) {
+		const struct outbox_row *row = &batch->rows[i];
+
+		if (row->has_record)
+			was_held = is_held(engine, batch, i, was_held, started_ms);
+		if (row->has_record && !was_held)
+			batch->records[batch->n_records++] = row->record;
+		if (!row->has_record || !was_held)
+			batch->seqs[batch->n_seqs++] = row->seq;
+	}
+	if (r == 0 && batch->n_records)
+		r = send_records(engine, batch->records, batch->n_records);
+	if (r == 0 && batch->n_seqs)
+		r = journal_outbox_drop(engine->journal, batch->seqs, batch->n_seqs);
 	return r;
 }
 
 int outbox_replay(struct engine *engine)
 {
-	int64_t waiting, parked;
+	int64_t waiting, parked, after = 0, started_ms = clock_mono_ms();
+	size_t n = BATCH;
 	int r = 0;
 
+	engine->next_write_ms = INT64_MAX;
 	journal_outbox_count(engine->journal, &waiting, &parked);
-	while (waiting > 0 && r == 0) {
-		struct outbox_row *rows = NULL;
-		size_t n = 0;
+	while (waiting > 0 && r == 0 && n == BATCH) {
+		_cleanup_(batch_done) struct batch batch = { 0 };
 
-		r = journal_outbox_read(engine->journal, 0, BATCH, false, &rows, &n);
-		if (r == 0 && n == 0)
+		r = journal_outbox_read(engine->journal, after, BATCH, false, &batch.rows,
+					&batch.n);
+		n = batch.n;
+		if (r < 0 || n == 0)
 			break;
-		if (r == 0)
-			r = replay_batch(engine, rows, n);
-		for (size_t i = 0; i < n; i++)
-			outbox_row_done(&rows[i]);
-		free(rows);
-		journal_outbox_count(engine->journal, &waiting, &parked);
+		after = batch.rows[n - 1].seq;
+		qsort(batch.rows, n, sizeof(*batch.rows), compare_rows);
+		r = replay_batch(engine, &batch, started_ms);
 	}
 	return r;
 }

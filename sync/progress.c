@@ -77,7 +77,8 @@ static int compare(const void *a, const void *b)
 static void send_rows(struct gather *gather)
 {
 	struct engine *engine = gather->engine;
-	size_t n = gather->rows.n;
+	size_t n = gather->rows.n, n_due = 0;
+	int64_t now = clock_mono_ms();
 	_cleanup_(freep) struct record *records = calloc(n + 1, sizeof(*records));
 	_cleanup_(freep) int *results = calloc(n + 1, sizeof(*results));
 	int r;
@@ -85,9 +86,14 @@ static void send_rows(struct gather *gather)
 	if (!n || !records || !results || !engine->store)
 		return;
 	for (size_t i = 0; i < n; i++)
-		records[i] = gather->rows.rows[i].record;
-	qsort(records, n, sizeof(*records), compare);
-	r = engine->store->ops->record(engine->store, records, n, results);
+		if (gather->is_clearing ||
+		    outbox_may_write(engine, &gather->rows.rows[i].record, now))
+			records[n_due++] = gather->rows.rows[i].record;
+	for (size_t i = 0; i < n_due; i++)
+		outbox_note_write(engine, &records[i], now);
+	qsort(records, n_due, sizeof(*records), compare);
+	r = n_due ? engine->store->ops->record(engine->store, records, n_due, results)
+		  : 0;
 	if (r < 0)
 		log_debug("progress is not recorded: %s", error_text(NULL, r));
 }

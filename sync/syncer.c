@@ -424,6 +424,8 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 	if (engine->next_resume_ms != INT64_MAX &&
 	    engine->next_resume_ms - clock_wall_ms() < until - now)
 		until = now + engine->next_resume_ms - clock_wall_ms();
+	if (engine->store && engine->next_write_ms < until)
+		until = engine->next_write_ms;
 	if (engine->store && vanish_due_ms(engine) < until)
 		until = vanish_due_ms(engine);
 	if (news_next_ms(engine) < until)
@@ -491,6 +493,8 @@ void *syncer_run(void *context)
 	cond_broadcast(&engine->changed);
 	mutex_unlock(&engine->lock);
 	probe_keep_meter(engine, true);
+	/* nothing waits for its second any more */
+	map_done(&engine->written, free);
 	if (engine->store && outbox_replay(engine) < 0)
 		log_info("results wait in the outbox for the next start");
 	lease_give_back(engine, true);

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from harness import REMOTE, random_bytes, read_file, recorded, stays, wait_until
+from harness import REMOTE, TIMING, random_bytes, read_file, recorded, stays, wait_until
 
 REL, OTHER = 'shot/a.exr', 'shot/b.exr'
 
@@ -44,6 +44,7 @@ def test_a_source_that_is_still_written_is_no_failure(world, studio):
 
 
 def test_success_leaves_only_what_it_says(world, studio):
+    world.configure(settings={'timing': {**TIMING, 'takeover': '1s'}})  # nobody tells of that progress
     studio.write(REL)
     studio.publish(REL)
     world.hand.set_entry(REL, REMOTE, {'tries': 2, 'error': 'old', 'progress': 0.5, 'priority': 80,
