@@ -56,6 +56,10 @@ struct suspect *news_add(struct engine *engine, int root, const char *rel,
 /* Mail: a job has ended, its errand is the mail's data. */
 void news_handle(struct engine *engine, struct mail *mail);
 
+/* ---- news_heed.c ---- */
+/* Suspects what CHANGE concerns: files, folders to be compared. */
+int news_heed(struct engine *engine, const struct change *change);
+
 /* ---- news_job.c ---- */
 /* Takes ERRAND, and hands it to a worker. */
 void news_start(struct engine *engine, struct errand *errand);
