@@ -226,6 +226,16 @@ static bool is_moved_by_others(const struct assess_setup *setup,
 	       !was_begun_here(setup, a);
 }
 
+enum doc_presence assess_presence_there(const struct config *config,
+					const struct index_record *record)
+{
+	if (record->remote.presence == DOC_ABSENT &&
+	    record->ours.presence == DOC_PRESENT &&
+	    config_names_have(&config->always_accessible_on, config->remote_site))
+		return DOC_WANTED;
+	return record->remote.presence;
+}
+
 static struct decision decide_record(const struct assess_setup *setup,
 				     const struct assessment *a,
 				     const struct index_record *record, int64_t stood_ms,
@@ -236,7 +246,9 @@ static struct decision decide_record(const struct assess_setup *setup,
 	struct decide_input in = {
 		.disk = a->disk,
 		.ours = record->ours.presence,
-		.remote = record->remote.presence,
+		/* what is not here is not asked for there */
+		.remote = a->disk == DISK_NOTHING ? record->remote.presence
+						  : assess_presence_there(config, record),
 		.object = object_of(setup, a, record),
 		.bytes = bytes_of(a),
 		.has_truth = a->path.truth.size >= 0,

@@ -61,5 +61,8 @@ uint64_t assessment_signature(const struct assessment *assessment);
 char *assess_file_ref(const struct index_record *record);
 /* The same of all records, sorted, into STAMP. 0 or -ENOMEM. */
 int assess_stamp_files(const struct index_path *path, struct stamp *stamp);
+/* How the remote's entry counts: a remote of always_accessible_on is asked for what is recorded here without one. */
+enum doc_presence assess_presence_there(const struct config *config,
+					const struct index_record *record);
 /* The record's age is under timing.young. */
 bool assess_is_young(const struct config *config, const struct index_record *record);

@@ -85,6 +85,9 @@ void config_free(struct config *config)
 		return;
 	for (size_t i = 0; i < config->n_sites; i++)
 		config_site_done(&config->sites[i]);
+	config_names_done(&config->always_accessible_on);
+	config_names_done(&config->active_aliases);
+	config_names_done(&config->remote_aliases);
 	free(config->sites);
 	origins_free(config->origins);
 	free(config->dir);

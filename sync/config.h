@@ -24,6 +24,12 @@ struct config_root {
 	bool is_document; /* by OpenPype's settings */
 };
 
+/* Names of sites, each once. */
+struct config_names {
+	char **items;
+	size_t n;
+};
+
 struct config_site {
 	char *name;
 	char *provider; /* "local_drive", "gdrive": names of providers/registry */
@@ -31,9 +37,10 @@ struct config_site {
 	size_t n_roots;
 	char **credentials; /* key files, environment expanded */
 	size_t n_credentials;
-	char *endpoint;   /* or NULL */
-	char *subject;    /* or NULL */
-	bool is_disabled; /* while it is read: such a site is left out */
+	char *endpoint;                   /* or NULL */
+	char *subject;                    /* or NULL */
+	bool is_disabled;                 /* while it is read: such a site is left out */
+	struct config_names alternatives; /* as written; see config.active_aliases */
 };
 
 /* Ours, from sitefs.json; every field has a key in the table of sync/config_settings.c. Times in ms; people
@@ -58,6 +65,10 @@ struct config {
 		*remote_site; /* remote_site "" = nothing is synced */
 	int retry_cnt;
 	int64_t loop_delay_ms;
+	/* Sites that hold a copy of everything: asked for there by each publish, and brought there */
+	struct config_names always_accessible_on;
+	/* Other names of the two sites: what is recorded there is here, or at the remote */
+	struct config_names active_aliases, remote_aliases;
 	struct config_site *sites;
 	size_t n_sites;
 
@@ -106,6 +117,7 @@ DEFINE_CLEANUP(struct config *, config_free);
 
 /* NULL if there is none of that name. */
 const struct config_site *config_find_site(const struct config *config, const char *name);
+bool config_names_have(const struct config_names *names, const char *name);
 /* Index of the site's root that a document's root name means: exact name, else the only root
  * where either side is unnamed. -1 if none. */
 int config_site_root(const struct config_site *site, const char *name);
@@ -136,6 +148,8 @@ struct config_reason {
 };
 bool config_leaves_out(const struct config *config, const char *project, const void *bson,
 		       size_t len, struct config_reason *ret);
+/* Keeps what OpenPype's settings said in the state folder, if that is there: for a start while the store is away. */
+void config_keep_settings(const struct config *config);
 /* What a person should know of how OpenPype's settings count here. False: nothing. */
 bool config_find_note(const struct config *config, struct config_reason *ret);
 

@@ -57,6 +57,23 @@ static struct json_at find_member(struct json_at object, const char *name)
 	return json_at_find(json_at_find(object, group), dot + 1);
 }
 
+/* A list of texts as one, with commas. */
+static int take_list(struct json_at list, char **ret, struct error *error)
+{
+	_cleanup_(buf_done) struct buf buf = { 0 };
+	const char *text;
+
+	for (struct json_at at = json_at_first(list); at.node; at = json_at_next(at)) {
+		int r = json_at_text(at, &text, error);
+
+		if (r < 0)
+			return r;
+		buf_addf(&buf, "%s%s", buf.len ? "," : "", text);
+	}
+	*ret = buf.len ? buf_take(&buf) : buf.has_failed ? NULL : strdup("");
+	return *ret ? 0 : -ENOMEM;
+}
+
 static int take_member(const struct config_setting *setting,
 		       const struct config_layer *layer, struct json_at at,
 		       struct config_found *ret, struct error *error)
@@ -65,7 +82,9 @@ static int take_member(const struct config_setting *setting,
 	double number;
 	int r;
 
-	if (json_at_is_number(at)) {
+	if (setting->range.type == CONFIG_NAMES && json_at_is_list(at)) {
+		r = take_list(at, &ret->text, error);
+	} else if (json_at_is_number(at)) {
 		r = json_at_number(at, &number, error);
 		ret->text = r < 0 ? NULL : strf("%.15g", number);
 	} else {

@@ -86,7 +86,7 @@ static int read_documents(struct config *config, struct error *why)
 
 	if (r < 0)
 		return r;
-	r = openpype_read(config->openpype, config->reading, config->local_id);
+	r = openpype_read(config->openpype, config->reading);
 	if (r == -EACCES)
 		return error_set(
 			why, r,
@@ -190,14 +190,16 @@ int config_openpype_load(struct config *config, const struct config_options *opt
 
 	if (!is_mongodb(config) && !options->documents)
 		return 0;
-	config->openpype = openpype_new();
+	config->openpype = openpype_new(config->local_id);
 	if (!config->openpype)
 		return -ENOMEM;
 	r = options->documents ? options->documents(config->openpype)
 			       : read_documents(config, &why);
 	if (r < 0 && r != -ENOMEM)
 		r = keep_fault(config, r, &why);
-	if (r == 0 && (config->openpype_fault || openpype_is_empty(config->openpype)))
+	if (r == 0 && config->openpype_fault)
+		r = config_kept_load(config);
+	if (r == 0 && openpype_is_empty(config->openpype))
 		openpype_free(steal(config->openpype));
 	if (r < 0 || !config->openpype)
 		return r;
@@ -229,7 +231,7 @@ int config_openpype_load_roots(struct config *config, const char *project,
 
 		if (r < 0)
 			return keep_fault(config, r, &why);
-		config->openpype = openpype_new();
+		config->openpype = openpype_new(config->local_id);
 		if (!config->openpype)
 			return -ENOMEM;
 	}
@@ -361,7 +363,9 @@ bool config_find_note(const struct config *config, struct config_reason *ret)
 	struct openpype_view view;
 
 	if (config->openpype_fault)
-		return say(ret, "OpenPype's settings were not read: %s",
+		return say(ret, "OpenPype's settings were not read%s: %s",
+			   config->openpype ? ", and count as they were the last time"
+					    : "",
 			   config->openpype_fault);
 	if (!config->openpype || !config->is_ruled)
 		return false;

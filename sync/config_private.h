@@ -55,6 +55,16 @@ int config_absolute(const char *path, const char *base, char **ret);
 /* The folder that holds FILE. */
 char *config_folder_of(const char *file);
 
+/* ---- config_names: lists of sites ---- */
+
+/* Nothing where it is there. -ENOMEM. */
+int config_names_add(struct config_names *names, const char *name);
+/* "a, b" into RET, which is replaced. -ENOMEM. */
+int config_names_parse(const char *text, struct config_names *ret);
+/* As JSON. NULL on -ENOMEM. */
+char *config_names_format(const struct config_names *names);
+void config_names_done(struct config_names *names);
+
 /* ---- config_value: typed values ---- */
 
 enum config_type {
@@ -66,6 +76,7 @@ enum config_type {
 	CONFIG_DURATION, /* int64_t, ms; "none" = -1 where MIN is so */
 	CONFIG_SIZE,     /* int64_t, bytes */
 	CONFIG_MODE,     /* mode_t */
+	CONFIG_NAMES,    /* struct config_names: a list, or a text with commas */
 };
 
 struct config_range {
@@ -128,10 +139,15 @@ int config_site_override_roots(struct config_site *site, struct json_at roots,
 int config_site_set_credentials(struct config_site *site, struct json_at credentials,
 				struct error *error);
 
+int config_site_set_alternatives(struct config_site *site, struct json_at list,
+				 struct error *error);
+
 /* ---- config_openpype: what OpenPype's settings have to say, behind the files ---- */
 
 /* This machine's id by OpenPype's own registry of the user; *ret stays NULL where there is none. -ENOMEM. */
 int config_openpype_machine(char **ret_machine, char **ret_origin);
+/* What config_keep_settings() has kept; nothing where there is nothing. -ENOMEM. */
+int config_kept_load(struct config *config);
 /* Reads the documents, where the store may have some; local_id and the store are there. What cannot be read is kept in
  * openpype_fault. -EINVAL: the documents are at odds with each other. */
 int config_openpype_load(struct config *config, const struct config_options *options,

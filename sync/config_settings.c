@@ -51,6 +51,13 @@ static const struct config_setting settings[] = {
 	  { CONFIG_SECONDS, 10, DAY },
 	  "seconds between looks at a store that has no change feed",
 	  .is_preset = true },
+	{ "always_accessible_on",
+	  "",
+	  FIELD(always_accessible_on),
+	  { CONFIG_NAMES },
+	  "sites that hold a copy of everything: each publish asks for it there",
+	  .is_preset = true,
+	  .can_be_empty = true },
 	{ "store",
 	  NULL,
 	  FIELD(store_uri),
@@ -239,6 +246,26 @@ static int set_text(const struct config_setting *setting,
 	return 0;
 }
 
+/* "local" stands for this machine's own site, which is known by now. */
+static int set_names(const struct config *config, const struct config_found *found,
+		     struct config_names *field)
+{
+	int r = config_names_parse(found->text, field);
+
+	for (size_t i = 0; r == 0 && i < field->n; i++) {
+		char *name;
+
+		if (strcmp(field->items[i], "local") != 0)
+			continue;
+		name = strdup(config->local_id);
+		if (!name)
+			return -ENOMEM;
+		free(field->items[i]);
+		field->items[i] = name;
+	}
+	return r;
+}
+
 static int set_field(struct config *config, const struct config_setting *setting,
 		     const struct config_found *found, struct error *error)
 {
@@ -251,6 +278,8 @@ static int set_field(struct config *config, const struct config_setting *setting
 	case CONFIG_PATH:
 	case CONFIG_STORE:
 		return set_text(setting, found, field, error);
+	case CONFIG_NAMES:
+		return set_names(config, found, field);
 	case CONFIG_INT:
 		r = config_value_parse(&setting->range, found->text, &value, error);
 		*(int *)field = (int)value;
@@ -282,6 +311,8 @@ static char *show_field(struct config *config, const struct config_setting *sett
 			return strdup("null");
 		shown = config_hide_secrets(*(char **)field);
 		return shown ? config_quote(shown) : NULL;
+	case CONFIG_NAMES:
+		return config_names_format(field);
 	case CONFIG_INT:
 		return config_value_format(CONFIG_INT, *(int *)field);
 	case CONFIG_MODE:

@@ -40,6 +40,7 @@ void config_site_done(struct config_site *site)
 	free(site->provider);
 	free(site->endpoint);
 	free(site->subject);
+	config_names_done(&site->alternatives);
 	*site = (struct config_site){ 0 };
 }
 
@@ -344,6 +345,31 @@ int config_site_set_credentials(struct config_site *site, struct json_at at,
 	return r;
 }
 
+int config_site_set_alternatives(struct config_site *site, struct json_at at,
+				 struct error *error)
+{
+	const char *text;
+	int r = 0;
+
+	config_names_done(&site->alternatives);
+	if (!json_at_is_list(at))
+		return json_at_error(at, error,
+				     "a list of sites is expected, like [\"studio\"]");
+	for (at = json_at_first(at); at.node && r == 0; at = json_at_next(at)) {
+		_cleanup_(freep) char *name = NULL;
+
+		r = json_at_text(at, &text, error);
+		if (r < 0)
+			return r;
+		name = config_strip(text);
+		if (!name)
+			return -ENOMEM;
+		if (name[0])
+			r = config_names_add(&site->alternatives, name);
+	}
+	return r;
+}
+
 static int set_text(char **field, struct json_at at, struct error *error)
 {
 	const char *text;
@@ -389,6 +415,8 @@ static int set_key(struct config_site *site, struct json_at at, struct error *er
 		return set_text(&site->endpoint, at, error);
 	if (strcmp(key, "subject") == 0)
 		return set_text(&site->subject, at, error);
+	if (strcmp(key, "alternative_sites") == 0) /* read before */
+		return 0;
 	if (strcmp(key, "provider") == 0)
 		return check_provider(site, at, error);
 	if (strcmp(key, "enabled") == 0)

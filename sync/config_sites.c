@@ -82,10 +82,21 @@ static int take_over(struct reader *reader, struct draft *draft)
 	return draft->site.provider ? 0 : -ENOMEM;
 }
 
+/* Before all else: they count also where the rest is wrong. */
+static int read_alternatives(struct reader *reader, struct draft *draft,
+			     struct json_at object)
+{
+	struct json_at list = json_at_find(object, "alternative_sites");
+
+	return list.node ? config_site_set_alternatives(&draft->site, list, reader->error)
+			 : 0;
+}
+
 /* As config_site_read(). */
 static int fill_draft(struct reader *reader, struct draft *draft, struct json_at object)
 {
 	struct config_site *site = &draft->site;
+	int r;
 
 	if (draft->is_document && !json_at_is_document(object) &&
 	    take_over(reader, draft) < 0)
@@ -103,7 +114,8 @@ static int fill_draft(struct reader *reader, struct draft *draft, struct json_at
 		return json_at_error(
 			object, reader->error,
 			"the settings of a site are expected: {\"root\": ...}");
-	return config_site_read(site, object, reader->error);
+	r = read_alternatives(reader, draft, object);
+	return r < 0 ? r : config_site_read(site, object, reader->error);
 }
 
 /* A mistake in a site is told once it is known whether the site is ours. */
@@ -211,6 +223,9 @@ static int read_document_site(struct reader *reader, const struct openpype_view 
 	if (r < 0)
 		return r;
 	draft->is_document = true;
+	r = read_alternatives(reader, draft, object);
+	if (r < 0)
+		return keep_fault(reader, draft, r);
 	if (strcmp(provider, CONFIG_LOCAL_DRIVE) == 0 ||
 	    strcmp(provider, CONFIG_GDRIVE) == 0)
 		return keep_fault(reader, draft, fill_draft(reader, draft, object));
@@ -460,6 +475,40 @@ static int judge_draft(const struct reader *reader, const struct draft *draft)
 	return 1;
 }
 
+/* Both ways: whoever names another as an alternative is one of it. */
+static int add_alternatives(const struct reader *reader, const char *of,
+			    struct config_names *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < reader->n_drafts && r == 0; i++) {
+		const struct draft *draft = &reader->drafts[i];
+
+		if (config_names_have(&draft->site.alternatives, of))
+			r = config_names_add(ret, draft->site.name);
+		if (strcmp(draft->site.name, of) != 0)
+			continue;
+		for (size_t j = 0; j < draft->site.alternatives.n && r == 0; j++)
+			r = config_names_add(ret, draft->site.alternatives.items[j]);
+	}
+	return r;
+}
+
+/* Also those of sites that are left out themselves: of other machines, or of providers that we do not have. */
+static int find_aliases(const struct reader *reader, const char *name,
+			struct config_names *ret)
+{
+	struct config_names found = { 0 };
+	int r = name[0] ? config_names_add(&found, name) : 0;
+
+	for (size_t i = 0; i < found.n && r == 0; i++)
+		r = add_alternatives(reader, found.items[i], &found);
+	for (size_t i = 1; i < found.n && r == 0; i++)
+		r = config_names_add(ret, found.items[i]);
+	config_names_done(&found);
+	return r;
+}
+
 static int take_drafts(struct reader *reader)
 {
 	struct config *config = reader->config;
@@ -510,6 +559,10 @@ int config_sites_load(struct config *config, const char *project, struct error *
 	r = read_all(&reader, project);
 	if (r == 0)
 		r = resolve_local(&reader);
+	if (r == 0)
+		r = find_aliases(&reader, config->active_site, &config->active_aliases);
+	if (r == 0)
+		r = find_aliases(&reader, config->remote_site, &config->remote_aliases);
 	if (r == 0)
 		r = take_drafts(&reader);
 	reader_done(&reader);

@@ -127,6 +127,7 @@ static int parse(const struct config_range *range, const char *text, int64_t *re
 	case CONFIG_NAME:
 	case CONFIG_PATH:
 	case CONFIG_STORE:
+	case CONFIG_NAMES:
 		break;
 	}
 	return -EINVAL;
@@ -148,6 +149,7 @@ static const char *what_is_right(enum config_type type)
 	case CONFIG_NAME:
 	case CONFIG_PATH:
 	case CONFIG_STORE:
+	case CONFIG_NAMES:
 		break;
 	}
 	return "text";
@@ -198,6 +200,7 @@ char *config_value_format(enum config_type type, int64_t value)
 	case CONFIG_NAME:
 	case CONFIG_PATH:
 	case CONFIG_STORE:
+	case CONFIG_NAMES:
 		break;
 	}
 	return strf("%lld", (long long)value);

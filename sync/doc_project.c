@@ -27,6 +27,17 @@ bool doc_project_is_inactive(const void *bson, size_t len)
 	       BSON_ITER_HOLDS_BOOL(&active) && !bson_iter_bool(&active);
 }
 
+char *doc_project_name(const void *bson, size_t len)
+{
+	bson_iter_t iter;
+	bson_t doc;
+	const char *name = NULL;
+
+	if (bson_init_static(&doc, bson, len) && bson_iter_init_find(&iter, &doc, "name"))
+		name = bson_get_text(&iter);
+	return name ? strdup(name) : NULL;
+}
+
 char *doc_id_of(const void *bson, size_t len)
 {
 	bson_iter_t iter;

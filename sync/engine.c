@@ -303,9 +303,20 @@ static int open_parts(struct engine *engine, struct error *error)
 	return r;
 }
 
+/* A site that always holds a copy fetches what nobody has asked for there. */
+static bool is_mirror(const struct engine_setup *setup)
+{
+	const struct config *config = setup->config;
+
+	return setup->is_mirror ||
+	       (setup->has_sync && !setup->is_read_only && !setup->is_cache_only &&
+		config_names_have(&config->always_accessible_on, config->active_site));
+}
+
 static int copy_setup(struct engine *engine, const struct engine_setup *setup)
 {
 	engine->setup = *setup;
+	engine->setup.is_mirror = is_mirror(setup);
 	engine->config = setup->config;
 	engine->provider = setup->provider;
 	engine->state_fd = -1;

@@ -152,6 +152,21 @@ static int sum_file(struct incoming *in, struct buf *buf)
 	return 0;
 }
 
+/* What is recorded at another name of the same place is there, too; the site's own entry counts before. */
+static const struct doc_site *find_site(const struct doc_file *file, const char *name,
+					const struct config_names *aliases)
+{
+	const struct doc_site *site = doc_find_site(file, name);
+
+	for (size_t i = 0; !site && i < aliases->n; i++) {
+		const struct doc_site *other = doc_find_site(file, aliases->items[i]);
+
+		if (other && other->presence == DOC_PRESENT)
+			site = other;
+	}
+	return site;
+}
+
 static int prepare_file(struct put *put, const struct doc_file *file, struct buf *buf)
 {
 	struct incoming *in = &put->incoming[put->n_incoming++];
@@ -160,9 +175,10 @@ static int prepare_file(struct put *put, const struct doc_file *file, struct buf
 
 	*in = (struct incoming){ .file = file };
 	if (!file->refused) {
-		in->ours = doc_find_site(file, config->active_site);
+		in->ours = find_site(file, config->active_site, &config->active_aliases);
 		if (config->remote_site[0])
-			in->remote = doc_find_site(file, config->remote_site);
+			in->remote = find_site(file, config->remote_site,
+					       &config->remote_aliases);
 	}
 	r = place_file(put->index, in);
 	return r < 0 ? r : sum_file(in, buf);

@@ -31,13 +31,20 @@ struct openpype {
 	size_t n_candidates;
 	struct project *projects;
 	size_t n_projects;
-	char *production,
-		*newest; /* versions in use: as set by people, as known; or NULL */
+	/* versions in use: as set by people, as known; or NULL */
+	char *production, *newest;
+	char *machine;
+	struct buf bytes; /* all that was taken */
 };
 
-struct openpype *openpype_new(void)
+struct openpype *openpype_new(const char *machine)
 {
-	return calloc(1, sizeof(struct openpype));
+	_cleanup_(openpype_freep) struct openpype *openpype =
+		calloc(1, sizeof(*openpype));
+
+	if (openpype)
+		openpype->machine = strdup(machine);
+	return openpype && openpype->machine ? steal(openpype) : NULL;
 }
 
 static void candidate_done(struct candidate *candidate)
@@ -67,6 +74,8 @@ void openpype_free(struct openpype *openpype)
 	free(openpype->projects);
 	free(openpype->production);
 	free(openpype->newest);
+	free(openpype->machine);
+	buf_done(&openpype->bytes);
 	free(openpype);
 }
 
@@ -156,6 +165,10 @@ int openpype_add(struct openpype *openpype, const void *bson, size_t len)
 		return 0;
 	if (r < 0 && r != -EINVAL)
 		return r;
+	if (doc.machine && strcmp(doc.machine, openpype->machine) != 0)
+		return 0;
+	if (buf_add(&openpype->bytes, bson, len) < 0)
+		return -ENOMEM;
 	if (doc.kind == SETTINGS_GLOBAL)
 		return take_version(&openpype->production, &doc);
 	if (doc.kind == SETTINGS_ORDER)
@@ -210,6 +223,8 @@ int openpype_add_project(struct openpype *openpype, const char *name, const void
 	openpype->projects = grown;
 	project.name = strdup(name);
 	r = project.name ? read_project(&project, bson, len) : -ENOMEM;
+	if (r == 0)
+		r = buf_add(&openpype->bytes, bson, len);
 	if (r < 0) {
 		project_done(&project);
 		return r;
@@ -225,9 +240,14 @@ static int take_doc(void *context, const char *project, const void *bson, size_t
 	return openpype_add(context, bson, len);
 }
 
-int openpype_read(struct openpype *openpype, struct store *store, const char *machine)
+int openpype_read(struct openpype *openpype, struct store *store)
 {
-	return store->ops->settings(store, machine, take_doc, openpype);
+	return store->ops->settings(store, openpype->machine, take_doc, openpype);
+}
+
+const struct buf *openpype_bytes(const struct openpype *openpype)
+{
+	return &openpype->bytes;
 }
 
 struct names {

@@ -14,6 +14,7 @@
 
 #include "sync/json_file.h"
 
+struct buf;
 struct openpype;
 struct store;
 
@@ -30,8 +31,8 @@ struct openpype_view {
 	struct json_at system; /* {enabled, sites} */
 };
 
-/* Empty. NULL on -ENOMEM. */
-struct openpype *openpype_new(void);
+/* Empty, for the machine of that id: what others keep for themselves is passed over. NULL on -ENOMEM. */
+struct openpype *openpype_new(const char *machine);
 void openpype_free(struct openpype *openpype);
 DEFINE_CLEANUP(struct openpype *, openpype_free);
 
@@ -40,11 +41,14 @@ int openpype_add(struct openpype *openpype, const void *bson, size_t len);
 /* The document of a project. -ENOMEM. */
 int openpype_add_project(struct openpype *openpype, const char *project, const void *bson,
 			 size_t len);
-/* Reads the documents for the machine of that id. Errnos of the store port. */
-int openpype_read(struct openpype *openpype, struct store *store, const char *machine);
+/* Reads the documents. Errnos of the store port. */
+int openpype_read(struct openpype *openpype, struct store *store);
 /* Reads the documents of PROJECT, or of all (NULL). */
 int openpype_read_projects(struct openpype *openpype, struct store *store,
 			   const char *project);
+
+/* All that was taken so far, one BSON document after the other: of use to dump_read(). Borrowed. */
+const struct buf *openpype_bytes(const struct openpype *openpype);
 
 /* Nothing at all was found. */
 bool openpype_is_empty(const struct openpype *openpype);

@@ -9,6 +9,9 @@
 #include "sync/base/path.h"
 #include "sync/bson_write.h"
 
+/* Of one file: more sites than any studio has. */
+#define PUBLISH_SITES_MAX 64
+
 void publish_new_id(char ret[PUBLISH_ID_SIZE])
 {
 	bson_oid_t oid;
@@ -211,20 +214,50 @@ static void write_context(const struct publish_facts *facts, struct buf *ret)
 	bson_write_end(ret, context);
 }
 
+/* Entries of one file, each name once: the first one counts. */
+struct sites {
+	const struct publish_facts *facts;
+	const char *names[PUBLISH_SITES_MAX];
+	size_t n;
+	struct buf *ret;
+};
+
+static void write_site(struct sites *sites, const char *name, bool is_there)
+{
+	size_t site;
+
+	for (size_t i = 0; i < sites->n; i++)
+		if (strcmp(sites->names[i], name) == 0)
+			return;
+	if (!name[0] || sites->n == ARRAY_SIZE(sites->names))
+		return;
+	site = open_element(sites->ret, sites->n);
+	bson_write_text(sites->ret, "name", name);
+	if (is_there)
+		bson_write_date(sites->ret, "created_dt", sites->facts->now_ms);
+	bson_write_end(sites->ret, site);
+	sites->names[sites->n++] = name;
+}
+
+static void write_names(struct sites *sites, const struct config_names *names,
+			bool is_there)
+{
+	for (size_t i = 0; names && i < names->n; i++)
+		write_site(sites, names->items[i], is_there);
+}
+
+/* As OpenPype's integrator: the two, their other names in the same state, and those that always have a copy. */
 static void write_sites(const struct publish_facts *facts, struct buf *ret)
 {
-	size_t sites = open_array(ret, "sites"), site;
+	struct sites sites = { .facts = facts, .ret = ret };
+	size_t array = open_array(ret, "sites");
 
-	site = open_element(ret, 0);
-	bson_write_text(ret, "name", facts->site->name);
-	bson_write_date(ret, "created_dt", facts->now_ms);
-	bson_write_end(ret, site);
-	if (facts->remote_site[0] && strcmp(facts->remote_site, facts->site->name) != 0) {
-		site = open_element(ret, 1);
-		bson_write_text(ret, "name", facts->remote_site);
-		bson_write_end(ret, site);
-	}
-	bson_write_end(ret, sites);
+	write_site(&sites, facts->site->name, true);
+	write_site(&sites, facts->remote_site, false);
+	write_names(&sites, facts->active_aliases, true);
+	write_names(&sites, facts->remote_aliases, false);
+	write_names(&sites, facts->always, false);
+	bson_write_end(ret, array);
 }
 
 static void write_file(const struct publish_facts *facts, size_t i, struct buf *ret)

@@ -19,6 +19,8 @@ struct publish_facts {
 	const struct publish_files *files;
 	const struct config_site *site; /* the active one */
 	const char *remote_site;        /* "" where there is none */
+	/* Of them; and those that are asked for everything. */
+	const struct config_names *active_aliases, *remote_aliases, *always;
 	const char *representation;
 	const char *user, *host;
 	int version;

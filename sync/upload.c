@@ -290,7 +290,7 @@ static void add_records(struct upload *upload, const struct index_path *path,
 
 		/* C15: every record that names the path and waits for it; and those that say another id */
 		if (record->ours.presence != DOC_PRESENT ||
-		    record->remote.presence == DOC_ABSENT)
+		    assess_presence_there(engine->config, record) == DOC_ABSENT)
 			continue;
 		if (record->remote.presence == DOC_PRESENT && record->remote.id &&
 		    strcmp(record->remote.id, upload->object.document_id) == 0)

@@ -300,6 +300,7 @@ int site_start(const struct site_setup *setup, struct site **ret)
 	if (!site)
 		return daemon_fail(setup->daemon, EXIT_FAILED, "out of memory");
 	site->setup = *setup;
+	config_keep_settings(setup->config);
 	mutex_init(&site->lock);
 	cond_init(&site->changed);
 	code = start_all(site);

@@ -27,7 +27,7 @@ static void ask(const struct openpype *openpype, const char *project)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct openpype *openpype = openpype_new();
+	struct openpype *openpype = openpype_new("me");
 	struct doc_settings doc = { 0 };
 	struct error error = { 0 };
 	const char *project;

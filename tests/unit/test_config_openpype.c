@@ -198,6 +198,10 @@ static const struct config_row rows[] = {
 				 "gdrive") ", \"sites\": {\"gdrive\": {\"enabled\": false, \"root\": {\"work\": \"/My Drive\"}}}}"),
 			 OF("demo", "{\"sites\": {\"gdrive\": {\"enabled\": true}}}") },
 	  .expected = { "site.gdrive.root.work=\"/My Drive\"" } },
+	{ "sites that always have a copy", .env = { { "OPENPYPE_LOCAL_ID", "ann" } },
+	  .documents = { SYSTEM, PROJECT("demo", WORK("/mnt/p")),
+			 ALL("{\"enabled\": true, \"config\": {\"always_accessible_on\": [\"backup \", \"local\", \"backup\"]}}") },
+	  .expected = { "always_accessible_on=[\"backup\", \"ann\"] @OpenPype's project_settings" } },
 	{ "a relative key file",
 	  .documents = { SYSTEM, PROJECT("demo", WORK("/mnt/p")),
 			 ALL("{\"enabled\": true, " CONFIG_OF(
@@ -312,6 +316,26 @@ static const struct config_row versions[] = {
 			 "{\"type\": \"versions_order\", \"production_versions\": [\"3.9.2\", \"3.15.4-nightly.2\"]}" },
 	  .expected = { "remote_site=\"b\"" } },
 };
+
+/* Said in the system's settings, of a site that is of another machine. */
+static void test_alternatives(void **state)
+{
+	static const struct config_row row = {
+		.documents = { SYSTEM_OF(
+				       "\"SFTP\": {\"provider\": \"sftp\", \"alternative_sites\": [\"studio\"]}"),
+			       PROJECT("demo", WORK("/mnt/p")) },
+	};
+	char dir[] = STAGE_DIR;
+	_cleanup_(config_freep) struct config *config = NULL;
+	struct error error = { 0 };
+
+	stage_begin(&row, dir);
+	free(stage_load(&row, dir, &config, &error));
+	stage_end(dir);
+	assert_int_equal(config->active_aliases.n, 1);
+	assert_string_equal(config->active_aliases.items[0], "SFTP");
+	assert_int_equal(config->remote_aliases.n, 0);
+}
 
 static void test_rows(void **state)
 {
@@ -474,7 +498,7 @@ static int add_fixture(void *context, const void *bson, size_t len)
 /* Site sync is on in the system's settings and, by OpenPype's default, off in the projects'. */
 static void test_fixture(void **state)
 {
-	_cleanup_(openpype_freep) struct openpype *openpype = openpype_new();
+	_cleanup_(openpype_freep) struct openpype *openpype = openpype_new("me");
 	_cleanup_(freep) char *path = NULL;
 	struct openpype_view view;
 	bool is_on = false;
@@ -498,9 +522,10 @@ static void test_fixture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),     cmocka_unit_test(test_odd),
-		cmocka_unit_test(test_versions), cmocka_unit_test(test_left_out),
-		cmocka_unit_test(test_machine),  cmocka_unit_test(test_fixture),
+		cmocka_unit_test(test_rows),         cmocka_unit_test(test_odd),
+		cmocka_unit_test(test_versions),     cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_alternatives), cmocka_unit_test(test_machine),
+		cmocka_unit_test(test_fixture),
 	};
 
 	return cmocka_run_group_tests_name("config_openpype", tests, NULL, NULL);

@@ -45,6 +45,21 @@ static const struct config_row settings[] = {
 		   { "SITEFS_RETRY_CNT", "4" } },
 	  .expected = { "timing.settled=\"200ms\" @$SITEFS_TIMING_SETTLED",
 			"pools.readers=1", "retry_cnt=4 @$SITEFS_RETRY_CNT" } },
+	{ "a list",
+	  .files = { PRESETS(
+		  "{\"always_accessible_on\": [\" a \", \"b\", \"\", \"a\", \"local\"]}") },
+	  .expected = { "always_accessible_on=[\"a\", \"b\", \"local_0\"] @DIR/config.json:1" } },
+	{ "a list as a text", .files = { USUAL },
+	  .env = { { "SITEFS_ALWAYS_ACCESSIBLE_ON", "a, b" } },
+	  .expected = { "always_accessible_on=[\"a\", \"b\"] @$SITEFS_ALWAYS_ACCESSIBLE_ON" } },
+	{ "a list that is none",
+	  .files = { PRESETS("{\n\"always_accessible_on\": {\"a\": 1}}") },
+	  .error =
+		  "DIR/config.json:2: always_accessible_on: a text in double quotes is expected" },
+	{ "a list of something else",
+	  .files = { PRESETS("{\"always_accessible_on\": [1]}") },
+	  .error =
+		  "DIR/config.json:1: always_accessible_on: a text in double quotes is expected" },
 	{ "a wrong environment", .files = { USUAL },
 	  .env = { { "SITEFS_POOLS_READERS", "x" } },
 	  .error =

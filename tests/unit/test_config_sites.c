@@ -65,10 +65,15 @@ static const struct config_row sites[] = {
 	{ "keys that are unknown",
 	  .files = { { "config.json", "{}" },
 		     { "local_drive.json",
-		       "{\"studio\": {\"root\": \"/srv\", \"alternative_sites\": []}}" } },
+		       "{\"studio\": {\"root\": \"/srv\", \"sftp_host\": \"x\"}}" } },
 	  .expected = { "site.studio.root=\"/srv\"" },
-	  .warning =
-		  "unknown key \"alternative_sites\" of site \"studio\": it changes nothing" },
+	  .warning = "unknown key \"sftp_host\" of site \"studio\": it changes nothing" },
+	{ "alternatives that are no list",
+	  .files = { { "config.json", "{}" },
+		     { "local_drive.json",
+		       "{\"studio\": {\"root\": \"/srv\", \"alternative_sites\": \"nas\"}}" } },
+	  .error =
+		  "studio.alternative_sites: a list of sites is expected, like [\"studio\"]" },
 	{ "another provider's",
 	  .files = { { "config.json", "{}" },
 		     { "local_drive.json",
@@ -204,6 +209,35 @@ static const struct config_row checks[] = {
 		  "DIR/sitefs.json:1: timing.retry_min is longer than timing.retry_max" },
 };
 
+/* The two cases of OpenPype's own test: all of a ring are each other's, and none of another ring. */
+static void test_aliases(void **state)
+{
+	static const struct config_row row = {
+		.files = { { "config.json",
+			     "{\"active_site\": \"A\", \"remote_site\": \"F\"}" },
+			   { "local_drive.json",
+			     "{\"A\": {\"root\": \"/a\", \"alternative_sites\": [\"C\"]},"
+			     " \"B\": {\"root\": \"relative\", \"alternative_sites\": [\" C \", \"\"]},"
+			     " \"C\": {\"enabled\": false, \"alternative_sites\": [\"D\"]},"
+			     " \"D\": {\"alternative_sites\": [\"A\", \"D\"]},"
+			     " \"F\": {\"root\": \"/f\", \"alternative_sites\": [\"G\"]},"
+			     " \"G\": {\"alternative_sites\": [\"F\"]}}" } },
+	};
+	char dir[] = STAGE_DIR;
+	_cleanup_(config_freep) struct config *config = NULL;
+	struct error error = { 0 };
+
+	stage_begin(&row, dir);
+	free(stage_load(&row, dir, &config, &error));
+	stage_end(dir);
+	assert_int_equal(config->active_aliases.n, 3);
+	assert_true(config_names_have(&config->active_aliases, "B"));
+	assert_true(config_names_have(&config->active_aliases, "C"));
+	assert_true(config_names_have(&config->active_aliases, "D"));
+	assert_int_equal(config->remote_aliases.n, 1);
+	assert_true(config_names_have(&config->remote_aliases, "G"));
+}
+
 static void test_sites(void **state)
 {
 	stage_run_rows(sites, ARRAY_SIZE(sites));
@@ -218,6 +252,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sites),
+		cmocka_unit_test(test_aliases),
 		cmocka_unit_test(test_checks),
 	};
 

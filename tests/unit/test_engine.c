@@ -87,6 +87,7 @@ static int teardown(void **state)
 {
 	struct world *world = *state;
 
+	unsetenv("SITEFS_ALWAYS_ACCESSIBLE_ON");
 	store_free(world->store);
 	nftw(world->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	free(world);
@@ -266,6 +267,75 @@ static void test_download_is_recorded(void **state)
 	assert_int_equal(count(docs, "created_dt"), 3);
 }
 
+/* always_accessible_on: a remote of it gets what nobody has asked for there. */
+static void test_remote_that_holds_everything(void **state)
+{
+	struct world *world = *state;
+	_cleanup_(freep) char *sent = NULL, *docs = NULL;
+
+	write_file(world, "studio/demo/a.txt", "hello");
+	write_file(world, "studio/demo/b.txt", "other");
+	publish(world, "a.txt", AT_STUDIO);
+	publish(world, "b.txt", "{\"name\": \"else\"}");
+	publish(world, "gone.txt", AT_STUDIO);
+	setenv("SITEFS_ALWAYS_ACCESSIBLE_ON", "backup, nas", 1);
+	assert_int_equal(run_once(world, "studio"), 0);
+	sent = read_file(world, "nas/demo/a.txt");
+	assert_non_null(sent);
+	assert_string_equal(sent, "hello");
+	/* not recorded here: nothing moves */
+	assert_null(read_file(world, "nas/demo/b.txt"));
+	docs = dump(world);
+	assert_int_equal(count(docs, "\"nas\""), 1);
+	assert_int_equal(count(docs, "created_dt"), 3);
+	assert_int_equal(count(docs, "tries"), 0);
+}
+
+/* ... and a site of it fetches what nobody has asked for here. */
+static void test_site_that_holds_everything(void **state)
+{
+	struct world *world = *state;
+	_cleanup_(freep) char *got = NULL, *docs = NULL;
+
+	write_file(world, "nas/demo/a.txt", "hello");
+	publish(world, "a.txt", AT_STUDIO ", " AT_NAS);
+	assert_int_equal(run_once(world, "local_0"), 0);
+	assert_null(read_file(world, "local/demo/a.txt"));
+	setenv("SITEFS_ALWAYS_ACCESSIBLE_ON", "local_0", 1);
+	assert_int_equal(run_once(world, "local_0"), 0);
+	got = read_file(world, "local/demo/a.txt");
+	assert_non_null(got);
+	assert_string_equal(got, "hello");
+	docs = dump(world);
+	assert_int_equal(count(docs, "\"local_0\""), 1);
+	assert_int_equal(count(docs, "created_dt"), 3);
+}
+
+/* alternative_sites: what is recorded under another name of the remote is there. Only our own entry is written. */
+static void test_remote_of_two_names(void **state)
+{
+	struct world *world = *state;
+	_cleanup_(freep) char *got = NULL, *docs = NULL;
+	_cleanup_(freep) char *drives =
+		strf("{\"local_0\": {\"root\": {\"work\": \"%s/local\"}}, "
+		     "\"nas\": {\"root\": {\"work\": \"%s/nas\"}, "
+		     "\"alternative_sites\": [\"sftp\"]}}",
+		     world->dir, world->dir);
+
+	write_file(world, "config/local_drive.json", drives);
+	write_file(world, "nas/demo/a.txt", "hello");
+	publish(world, "a.txt",
+		"{\"name\": \"sftp\", \"created_dt\": {\"$date\": "
+		"\"2020-01-01T00:00:00Z\"}}, {\"name\": \"local_0\"}");
+	assert_int_equal(run_once(world, "local_0"), 0);
+	got = read_file(world, "local/demo/a.txt");
+	assert_non_null(got);
+	assert_string_equal(got, "hello");
+	docs = dump(world);
+	assert_int_equal(count(docs, "created_dt"), 2);
+	assert_int_equal(count(docs, "\"nas\""), 0);
+}
+
 static void test_missing_source_is_a_try(void **state)
 {
 	struct world *world = *state;
@@ -308,6 +378,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_there_is_not_sent, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_download_is_recorded, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_remote_that_holds_everything, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_site_that_holds_everything, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_remote_of_two_names, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_missing_source_is_a_try, setup,
 						teardown),

@@ -366,6 +366,40 @@ static void test_sites_and_one_root(void **state)
 	assert_false(find_key(&q.docs[1], "files.0.sites.1", &it));
 }
 
+/* As OpenPype's integrator: other names of a place have its state, and each site has one entry. */
+static void test_other_sites(void **state)
+{
+	char *ours[] = { (char[]){ "SFTP" } };
+	char *theirs[] = { (char[]){ "cloud" }, (char[]){ "SFTP" } };
+	char *always[] = { (char[]){ "backup" }, (char[]){ "nas" }, (char[]){ "cloud" } };
+	static const struct {
+		const char *name;
+		bool is_there;
+	} expected[] = { { "studio", true },
+			 { "nas", false },
+			 { "SFTP", true },
+			 { "cloud", false },
+			 { "backup", false } };
+	BED bed;
+	_cleanup_(publish_done) struct publish p = { 0 };
+	bson_iter_t it;
+
+	bed_init(&bed);
+	make_file(&bed, "a.exr", 1);
+	bed.config.active_aliases = (struct config_names){ ours, 1 };
+	bed.config.remote_aliases = (struct config_names){ theirs, 2 };
+	bed.config.always_accessible_on = (struct config_names){ always, 3 };
+	assert_int_equal(run(&bed, "a.exr", 0, &p, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		_cleanup_(freep) char *name = strf("files.0.sites.%zu.name", i);
+		_cleanup_(freep) char *date = strf("files.0.sites.%zu.created_dt", i);
+
+		assert_text(&p.docs[4], name, expected[i].name);
+		assert_int_equal(find_key(&p.docs[4], date, &it), expected[i].is_there);
+	}
+	assert_false(find_key(&p.docs[4], "files.0.sites.5", &it));
+}
+
 /* ---- tables ---- */
 
 static void test_hash(void **state)
@@ -586,6 +620,7 @@ int main(void)
 		cmocka_unit_test(test_passed_over_and_refused),
 		cmocka_unit_test(test_bad_requests),
 		cmocka_unit_test(test_sites_and_one_root),
+		cmocka_unit_test(test_other_sites),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_shape_of_real_documents),
