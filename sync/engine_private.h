@@ -184,6 +184,8 @@ void probe_due(struct engine *engine);
 int feed_open(struct engine *engine);
 /* Everything, by mark and sweep. */
 int feed_read_all(struct engine *engine);
+/* Which projects take part: also by the configuration, which may be another than at the last run. */
+int feed_read_projects(struct engine *engine);
 /* Events until TIMEOUT_MS; 0, or a negative errno where the store cannot be used. */
 int feed_follow(struct engine *engine, int64_t timeout_ms);
 void feed_lost(struct engine *engine, int r, const char *what);

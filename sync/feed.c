@@ -190,6 +190,21 @@ static int read_everything(struct engine *engine)
 	return r > 0 ? 0 : r;
 }
 
+int feed_read_projects(struct engine *engine)
+{
+	int r = index_begin(engine->index);
+
+	if (r < 0)
+		return r;
+	r = engine->store->ops->projects(engine->store, read_project, engine);
+	if (r < 0) {
+		index_rollback(engine->index);
+		free(steal(engine->token)); /* and again with the next try */
+		return r;
+	}
+	return index_commit(engine->index);
+}
+
 int feed_read_all(struct engine *engine)
 {
 	_cleanup_(freep) char *token = NULL;

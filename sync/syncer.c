@@ -353,9 +353,10 @@ static void first_reading(struct engine *engine)
 		engine->needs_reading = r < 0;
 		if (r < 0 && r != -ECANCELED)
 			feed_lost(engine, r, "cannot read the store");
-	} else if (engine->store && !engine->token &&
-		   index_get_token(engine->index, &engine->token) != 0) {
-		r = feed_read_all(engine);
+	} else if (engine->store && !engine->token) {
+		r = index_get_token(engine->index, &engine->token) != 0
+			    ? feed_read_all(engine)
+			    : feed_read_projects(engine);
 	}
 	if (r < 0 || !index_is_complete(engine->index))
 		return;
