@@ -150,6 +150,8 @@ bool config_leaves_out(const struct config *config, const char *project, const v
 		       size_t len, struct config_reason *ret);
 /* Keeps what OpenPype's settings said in the state folder, if that is there: for a start while the store is away. */
 void config_keep_settings(const struct config *config);
+/* OpenPype's settings in STORE are others than those that were read. 1, 0, or an errno of the store port. */
+int config_is_outdated(const struct config *config, struct store *store);
 /* What a person should know of how OpenPype's settings count here. False: nothing. */
 bool config_find_note(const struct config *config, struct config_reason *ret);
 

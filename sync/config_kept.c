@@ -26,18 +26,27 @@ static bool is_kept(int dir_fd, const struct buf *bytes)
 	       len == bytes->len && memcmp(data, bytes->data, len) == 0;
 }
 
+static void add(struct buf *ret, const struct buf *bytes)
+{
+	if (bytes->len)
+		buf_add(ret, bytes->data, bytes->len);
+}
+
 void config_keep_settings(const struct config *config)
 {
-	const struct buf *bytes =
-		config->openpype ? openpype_bytes(config->openpype) : NULL;
+	_cleanup_(buf_done) struct buf bytes = { 0 };
 	_cleanup_(closep) int dir_fd =
 		open(config->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
-	if (dir_fd < 0 || !bytes || !bytes->len || bytes->len > KEPT_MAX ||
-	    is_kept(dir_fd, bytes))
+	if (dir_fd < 0 || !config->openpype)
 		return;
-	r = fd_replace_file(dir_fd, KEPT, bytes->data, bytes->len, 0600);
+	add(&bytes, openpype_bytes(config->openpype));
+	add(&bytes, openpype_project_bytes(config->openpype));
+	if (bytes.has_failed || !bytes.len || bytes.len > KEPT_MAX ||
+	    is_kept(dir_fd, &bytes))
+		return;
+	r = fd_replace_file(dir_fd, KEPT, bytes.data, bytes.len, 0600);
 	if (r < 0)
 		log_debug("cannot keep OpenPype's settings in %s: %s", config->state_dir,
 			  strerrordesc_np(-r));

@@ -238,6 +238,24 @@ int config_openpype_load_roots(struct config *config, const char *project,
 	return read_project(config, project, error);
 }
 
+int config_is_outdated(const struct config *config, struct store *store)
+{
+	_cleanup_(openpype_freep) struct openpype *now = openpype_new(config->local_id);
+	const struct buf *a, *b;
+	int r;
+
+	if (!now)
+		return -ENOMEM;
+	r = openpype_read(now, store);
+	if (r < 0 || (!config->openpype && openpype_is_empty(now)))
+		return r;
+	if (!config->openpype)
+		return 1;
+	a = openpype_bytes(config->openpype);
+	b = openpype_bytes(now);
+	return a->len != b->len || (a->len && memcmp(a->data, b->data, a->len) != 0);
+}
+
 /* ---- what is not synced ---- */
 
 static _printf_(2, 3) bool say(struct config_reason *ret, const char *fmt, ...)

@@ -142,6 +142,45 @@ int config_site_set_credentials(struct config_site *site, struct json_at credent
 int config_site_set_alternatives(struct config_site *site, struct json_at list,
 				 struct error *error);
 
+/* ---- config_draft: sites while they are read ---- */
+
+struct config_draft {
+	struct config_site site;
+	char *origin;     /* "/etc/sitefs/gdrive.json:3" */
+	char *fault;      /* the first thing that is wrong with it, or NULL */
+	bool is_document; /* so far of OpenPype's settings only */
+};
+
+struct config_drafts {
+	struct config *config;
+	struct config_draft *items;
+	size_t n;
+	const char *provider;
+	struct error *error;
+};
+
+void config_drafts_done(struct config_drafts *drafts);
+/* NULL where there is none of that name. */
+struct config_draft *config_drafts_find(struct config_drafts *drafts, const char *name);
+/* A new one, of the provider that is being read. -ENOMEM. */
+int config_drafts_add(struct config_drafts *drafts, const char *name,
+		      struct config_draft **ret);
+/* Lays what OBJECT says over it; the first file replaces what OpenPype's settings had wrong. As config_site_read(). */
+int config_draft_fill(struct config_drafts *drafts, struct config_draft *draft,
+		      struct json_at object);
+/* What it names as alternatives; done by config_draft_fill(). -EINVAL. */
+int config_draft_alternatives(struct config_drafts *drafts, struct config_draft *draft,
+			      struct json_at object);
+/* Keeps an -EINVAL: it is told once it is known whether the site is ours. 0 then, else R. */
+int config_draft_keep_fault(struct config_drafts *drafts, struct config_draft *draft,
+			    int r);
+
+/* ---- config_documents: the sites of OpenPype's settings ---- */
+
+/* LOCAL are the files of local_drive.json, which counts before them. */
+int config_documents_read(struct config_drafts *drafts, const char *project,
+			  const struct config_files *local);
+
 /* ---- config_openpype: what OpenPype's settings have to say, behind the files ---- */
 
 /* This machine's id by OpenPype's own registry of the user; *ret stays NULL where there is none. -ENOMEM. */

@@ -61,6 +61,7 @@ struct engine {
 	struct departed departed; /* documents that went, until that is believed */
 	bool is_kin;              /* the site's other hosts have the same roots */
 	bool is_swept;            /* the first look at everything is done */
+	bool is_outdated; /* OpenPype's settings are others than the configuration's */
 	int64_t next_sweep_ms;
 	int64_t next_progress_ms;
 	bool needs_resuming;    /* a pause is over: what waits is looked at */

@@ -34,7 +34,7 @@ struct openpype {
 	/* versions in use: as set by people, as known; or NULL */
 	char *production, *newest;
 	char *machine;
-	struct buf bytes; /* all that was taken */
+	struct buf bytes, project_bytes; /* all that was taken */
 };
 
 struct openpype *openpype_new(const char *machine)
@@ -76,6 +76,7 @@ void openpype_free(struct openpype *openpype)
 	free(openpype->newest);
 	free(openpype->machine);
 	buf_done(&openpype->bytes);
+	buf_done(&openpype->project_bytes);
 	free(openpype);
 }
 
@@ -224,7 +225,7 @@ int openpype_add_project(struct openpype *openpype, const char *name, const void
 	project.name = strdup(name);
 	r = project.name ? read_project(&project, bson, len) : -ENOMEM;
 	if (r == 0)
-		r = buf_add(&openpype->bytes, bson, len);
+		r = buf_add(&openpype->project_bytes, bson, len);
 	if (r < 0) {
 		project_done(&project);
 		return r;
@@ -248,6 +249,11 @@ int openpype_read(struct openpype *openpype, struct store *store)
 const struct buf *openpype_bytes(const struct openpype *openpype)
 {
 	return &openpype->bytes;
+}
+
+const struct buf *openpype_project_bytes(const struct openpype *openpype)
+{
+	return &openpype->project_bytes;
 }
 
 struct names {

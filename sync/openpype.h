@@ -47,8 +47,9 @@ int openpype_read(struct openpype *openpype, struct store *store);
 int openpype_read_projects(struct openpype *openpype, struct store *store,
 			   const char *project);
 
-/* All that was taken so far, one BSON document after the other: of use to dump_read(). Borrowed. */
+/* All that was taken so far, one BSON document after the other: settings, and documents of projects. Borrowed. */
 const struct buf *openpype_bytes(const struct openpype *openpype);
+const struct buf *openpype_project_bytes(const struct openpype *openpype);
 
 /* Nothing at all was found. */
 bool openpype_is_empty(const struct openpype *openpype);

@@ -269,6 +269,19 @@ static int sweep_one(void *context, int root, const char *rel)
 	return engine_is_stopping(sweep->engine) ? -ECANCELED : 0;
 }
 
+/* They count from the next start on: roots and sites are not changed under a mount. Said once for each change of mind. */
+static void look_at_settings(struct engine *engine)
+{
+	int r = engine->store ? config_is_outdated(engine->config, engine->store) : 0;
+
+	if (r == 1 && !engine->is_outdated)
+		log_warning(
+			"OpenPype's settings have changed: they count when the daemon "
+			"is started again ('sitefs config show' tells what they are)");
+	if (r >= 0 && engine->store)
+		engine->is_outdated = r == 1;
+}
+
 static void sweep(struct engine *engine)
 {
 	struct sweep state = { .engine = engine };
@@ -277,6 +290,7 @@ static void sweep(struct engine *engine)
 
 	engine->is_swept = true;
 	engine->next_sweep_ms = clock_mono_ms() + engine->config->timing.sweep_ms;
+	look_at_settings(engine);
 	r = index_each(engine->index, SELECT_PENDING, NULL, sweep_one, &state);
 	if (r == 0)
 		r = index_each(engine->index, is_first ? SELECT_ALL : SELECT_RECORDED,
