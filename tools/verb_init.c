@@ -41,6 +41,7 @@ struct plan {
 	char *root;                        /* where none was named: of root "work" */
 	struct json *local_drive, *gdrive; /* the presets: site to settings */
 	const char *active, *local_id;
+	struct config *config; /* where OpenPype's settings say all, or NULL */
 };
 
 static void plan_done(struct plan *plan)
@@ -50,6 +51,7 @@ static void plan_done(struct plan *plan)
 	free(plan->root);
 	json_free(plan->local_drive);
 	json_free(plan->gdrive);
+	config_free(plan->config);
 }
 
 /* ---- choosing ---- */
@@ -254,6 +256,12 @@ static struct json *config_json(const struct plan *plan)
 	return json;
 }
 
+/* 0600 where the store's URI may have a password. */
+static mode_t mode_of(const struct plan *plan)
+{
+	return strchr(plan->store_uri, '@') ? 0600 : 0644;
+}
+
 static int write_file(struct plan *plan, int dir_fd, const char *name,
 		      const struct json *json)
 {
@@ -263,7 +271,7 @@ static int write_file(struct plan *plan, int dir_fd, const char *name,
 
 	if (!text)
 		return cli_fail(plan->cli, EXIT_FAILED, "out of memory");
-	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_of(plan));
 	r = fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
 	if (r < 0)
 		return cli_fail(plan->cli, EXIT_FAILED, "cannot write %s/%s: %s",
@@ -274,17 +282,12 @@ static int write_file(struct plan *plan, int dir_fd, const char *name,
 static const char *const names[] = { "config.json", "local_drive.json", "gdrive.json",
 				     "sitefs.json" };
 
-/* CONTENTS of NULL are not written; a file of that name would still be read. */
-static int write_all(struct plan *plan)
+/* The folder, with none of the files in it yet. 0 or an exit code. */
+static int open_dir(struct plan *plan, int *ret)
 {
-	_cleanup_(json_freep) struct json *config = config_json(plan);
-	_cleanup_(json_freep) struct json *ours = json_object();
-	const struct json *contents[] = { config, plan->local_drive, plan->gdrive, ours };
 	_cleanup_(closep) int dir_fd = -1;
-	int r;
+	int r = cli_make_dirs(plan->dir, 0755);
 
-	json_set_text(ours, "store", plan->store_uri);
-	r = cli_make_dirs(plan->dir, 0755);
 	if (r == 0)
 		dir_fd = open(plan->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
@@ -296,7 +299,47 @@ static int write_all(struct plan *plan)
 					"%s/%s exists already, nothing was written: "
 					"remove it or name another folder",
 					plan->dir, names[i]);
+	*ret = steal_fd(dir_fd);
+	return 0;
+}
+
+/* Where a studio's sites stand in OpenPype's settings, presets would only hide them. 0 or an exit code. */
+static int find_openpype(struct plan *plan)
+{
+	const struct options *options = plan->options;
+	struct config_options load = { .config_dir = plan->dir,
+				       .state_dir = plan->cli->state_dir,
+				       .store_uri = plan->store_uri };
+	_cleanup_(config_freep) struct config *config = NULL;
+	struct error error = { 0 };
+	int r;
+
+	if (options->active || options->roots.n || options->remote ||
+	    strncmp(plan->store_uri, "mongodb", strlen("mongodb")) != 0)
+		return 0;
+	r = config_load(&load, &config, &error);
+	if (r == -EHOSTUNREACH || r == -ETIMEDOUT)
+		return cli_fail(
+			plan->cli, EXIT_NO_STORE,
+			"%s: with --active and --root it is not asked for its sites",
+			error_text(&error, r));
+	if (r == 0 && config->openpype)
+		plan->config = steal(config);
+	return 0;
+}
+
+/* CONTENTS of NULL are not written; a file of that name would still be read. */
+static int write_all(struct plan *plan, int dir_fd)
+{
+	_cleanup_(json_freep) struct json *config = config_json(plan);
+	_cleanup_(json_freep) struct json *ours = json_object();
+	const struct json *contents[] = { config, plan->local_drive, plan->gdrive, ours };
+	int r;
+
+	json_set_text(ours, "store", plan->store_uri);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (plan->config && contents[i] != ours)
+			continue;
 		r = contents[i] ? write_file(plan, dir_fd, names[i], contents[i]) : 0;
 		if (r)
 			return r;
@@ -358,16 +401,74 @@ static void print_roots(const char *what, const char *name, const struct json *s
 		printf("  %-10s %s\n", json_key(p), json_as_text(p));
 }
 
+/* The same of what OpenPype's settings say. */
+static struct json *found_sites(const struct plan *plan)
+{
+	const char *const pair[] = { plan->config->active_site,
+				     plan->config->remote_site };
+	struct json *sites = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(pair); i++) {
+		const struct config_site *site = config_find_site(plan->config, pair[i]);
+		struct json *json = json_object(), *roots = json_object();
+
+		for (size_t j = 0; site && j < site->n_roots; j++)
+			json_set_text(roots,
+				      site->roots[j].name[0] ? site->roots[j].name
+							     : "root",
+				      site->roots[j].path);
+		json_set(json, "root", roots);
+		if (site)
+			json_set(sites, site->name, json);
+		else
+			json_free(json);
+	}
+	return sites;
+}
+
+static int say_found(const struct plan *plan)
+{
+	_cleanup_(json_freep) struct json *json = json_document();
+	_cleanup_(freep) char *store = config_hide_secrets(plan->store_uri);
+	const struct config *config = plan->config;
+	struct json *sites = found_sites(plan);
+	struct config_reason note;
+
+	json_set_text(json, "config_dir", plan->dir);
+	json_set_text(json, "store", store);
+	json_set_text(json, "active_site", config->active_site);
+	json_set_text(json, "remote_site", config->remote_site);
+	json_set(json, "sites", sites);
+	if (plan->cli->is_json)
+		return json_print(json) < 0 ? EXIT_FAILED : EXIT_DONE;
+	if (plan->cli->is_quiet)
+		return EXIT_DONE;
+	printf("%-12s %s\n%-12s %s\n", "presets", plan->dir, "store", store);
+	print_roots("active site", config->active_site,
+		    json_get(sites, config->active_site));
+	if (config->remote_site[0])
+		print_roots("remote site", config->remote_site,
+			    json_get(sites, config->remote_site));
+	else
+		printf("%-12s none: nothing is synced\n", "remote site");
+	printf("\nThe sites are those of OpenPype's settings, now and at each start.\n");
+	if (config_find_note(config, &note))
+		printf("But: %s\n", note.text);
+	printf("Go on with: sitefs --config %s mount MOUNTPOINT\n", plan->dir);
+	return EXIT_DONE;
+}
+
 static int say_json(const struct plan *plan)
 {
 	_cleanup_(json_freep) struct json *json = json_document();
+	_cleanup_(freep) char *store = config_hide_secrets(plan->store_uri);
 	struct json *sites = json_copy(plan->local_drive);
 	const char *remote = plan->options->remote;
 
 	if (plan->gdrive)
 		json_set(sites, remote, json_copy(json_get(plan->gdrive, remote)));
 	json_set_text(json, "config_dir", plan->dir);
-	json_set_text(json, "store", plan->store_uri);
+	json_set_text(json, "store", store);
 	json_set_text(json, "active_site", plan->active);
 	json_set_text(json, "remote_site", remote ? remote : "");
 	json_set(json, "sites", sites);
@@ -378,13 +479,14 @@ static int say(const struct plan *plan)
 {
 	const char *remote = plan->options->remote;
 	const struct json *remotes = plan->gdrive ? plan->gdrive : plan->local_drive;
+	_cleanup_(freep) char *store = config_hide_secrets(plan->store_uri);
 
 	if (plan->cli->is_json)
 		return say_json(plan);
 	if (plan->cli->is_quiet)
 		return EXIT_DONE;
 	printf("%-12s %s\n", "presets", plan->dir);
-	printf("%-12s %s\n", "store", plan->store_uri);
+	printf("%-12s %s\n", "store", store);
 	print_roots("active site", plan->active,
 		    json_get(plan->local_drive, plan->active));
 	if (!remote)
@@ -403,6 +505,7 @@ static int run(struct cli *cli, const void *context)
 {
 	_cleanup_(plan_done) struct plan plan = { .cli = cli, .options = context };
 	const struct options *options = context;
+	_cleanup_(closep) int dir_fd = -1;
 	int r;
 
 	r = check_options(cli, options);
@@ -411,11 +514,17 @@ static int run(struct cli *cli, const void *context)
 	if (!r)
 		r = add_sites(&plan);
 	if (!r)
-		r = write_all(&plan);
+		r = open_dir(&plan, &dir_fd);
+	if (!r)
+		r = find_openpype(&plan);
+	if (!r)
+		r = write_all(&plan, dir_fd);
 	if (!r)
 		r = make_store(&plan);
 	if (r)
 		return r;
+	if (plan.config)
+		return say_found(&plan);
 	make_roots(json_get(plan.local_drive, plan.active), !options->roots.n);
 	return say(&plan);
 }
@@ -428,7 +537,9 @@ const struct verb verb_init = {
 	.help = "Writes config.json, local_drive.json, sitefs.json and, with --credentials,\n"
 		"gdrive.json into DIR (else --config, $SITEFS_CONFIG, $XDG_CONFIG_HOME/sitefs;\n"
 		"/etc/sitefs for root) and says what was chosen. Nothing that exists is\n"
-		"overwritten. Without --store it makes an embedded store for this machine. The\n"
+		"overwritten. Without --store it makes an embedded store for this machine. With\n"
+		"one of MongoDB and without --active, --root and --remote, sites and roots stay\n"
+		"those of OpenPype's settings, if there are any: only sitefs.json is written. The\n"
 		"active site's folders are made where they are missing, a remote's never: see\n"
 		"'sitefs mount --create-root'. A root of Google Drive is '/My Drive/NAME', the\n"
 		"account's own or shared with it, or '/SHARED DRIVE/NAME'.",

@@ -92,6 +92,22 @@ def test_published_file_is_opened_at_home(world, settings):
     assert settings_of(world) == before
 
 
+def test_changed_settings_are_told(world, settings):
+    """Roots and sites are not changed under a mount; `init` leaves them where they stand."""
+    studio = seat(world, 'studio', 'studio')
+    del studio.env['OPENPYPE_MONGO']
+    said = studio.sitefs('init', studio.dir / 'presets', '--store', world.store).out
+    assert str(world.remote / 'work') in said and os.listdir(studio.dir / 'presets') == ['sitefs.json']
+    studio.env['SITEFS_CONFIG'] = str(studio.dir / 'presets')
+    daemon = studio.sync()
+    update = {'q': {'is_default': True}, 'u': {'$set': {'data.global.sync_server.config.remote_site': 'SFTP'}}}
+    world.hand.send({'update': 'settings', 'updates': [update]}, database=f'op_{world.database}')
+    wait_until(lambda: 'OpenPype\'s settings have changed' in daemon.read_log(), 'the daemon says so')
+    daemon.end()
+    result = studio.run('sync', '--once')
+    assert result.code == 2 and 'provider "sftp" is none that sitefs has' in result.err, result
+
+
 def test_workstation_moves_nothing(world, settings):
     """OpenPype's rule: its active site is studio, but it is none of the pair."""
     bob = seat(world, 'studio', 'bob')

@@ -128,6 +128,23 @@ def test_secrets_are_not_shown(home):
         assert 'hunter2' not in result.out + result.err and 'mongodb://' in result.out
 
 
+def test_password_of_a_store(home):
+    """Read by its owner only, and not shown."""
+    result = home.ok('init', 'p', '--store', 'mongodb://tommy:hunter2@127.0.0.1:1/', '--active', 'studio')
+    assert 'hunter2' not in result.out and 'mongodb://***@127.0.0.1:1' in result.out
+    assert 'hunter2' not in home.ok('init', 'q', '--store', 'mongodb://tommy:hunter2@127.0.0.1:1/', '--active', 'studio',
+                                    '--json').out
+    assert 'hunter2' in (home.path / 'p/sitefs.json').read_text()
+    assert (home.path / 'p/sitefs.json').stat().st_mode & 0o077 == 0
+
+
+def test_init_with_a_store_that_is_away(home):
+    """Its settings might name the sites: nothing is guessed."""
+    result = home.sitefs('init', 'p', '--store', 'mongodb://127.0.0.1:1/')
+    assert result.code == 10 and '--active' in result.err and result.err.count('\n') == 1, result
+    assert not list((home.path / 'p').iterdir())
+
+
 @pytest.mark.parametrize('args', [('nonsense',), ('explain',), ('show', 'retry_cnt'), ('explain', 'no.such.key'), ()])
 def test_config_usage(home, args):
     home.ok('init')
