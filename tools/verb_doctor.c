@@ -44,9 +44,9 @@ const struct verb verb_doctor = {
 	.name = "doctor",
 	.usage = "[--fix] [--dry-run] [--json]",
 	.summary = "what is wrong or could be better",
-	.help = "Looks at everything that sitefs stands on: the roots, mounts, the store, its clock\n"
-		"and index, the documents, the remote, names there that stand for several things.\n"
-		"A line for each finding:\n\n"
+	.help = "Looks at everything that sitefs stands on: the roots, mounts, the store, its\n"
+		"clock and index, the documents, the remote, names there that stand for several\n"
+		"things. A line for each finding:\n\n"
 		"good   as it should be          fault  wrong; what to do stands behind it\n"
 		"note   worth knowing            --fix  what this option would put right\n\n"
 		"--fix does what is offered, --dry-run says what it would do (\"would\"). Ends\n"
