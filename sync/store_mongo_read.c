@@ -5,6 +5,10 @@
 #include "sync/bson_id.h"
 #include "sync/store_mongo.h"
 
+/* Documents of a reply while all are read: enough that few questions are asked, and a reply of the server's own size, 16
+ * MB, is not held beside its copy. */
+#define SCAN_BATCH 1000
+
 int store_mongo_names(struct store_mongo *s, struct buf *ret)
 {
 	_cleanup_(bson_destroyp) bson_t *opts = BCON_NEW(
@@ -53,8 +57,10 @@ static int scan_project(struct store_mongo *s, const bson_t *filter, struct scan
 {
 	_cleanup_(mongoc_collection_destroyp) mongoc_collection_t *collection =
 		store_mongo_project(s, scan->project);
+	_cleanup_(bson_destroyp) bson_t *opts =
+		BCON_NEW("batchSize", BCON_INT32(SCAN_BATCH));
 
-	return store_mongo_each(collection, filter, NULL, give_doc, scan);
+	return store_mongo_each(collection, filter, opts, give_doc, scan);
 }
 
 static int scan_all(struct store_mongo *s, const bson_t *filter, struct scan *scan)

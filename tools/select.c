@@ -256,7 +256,7 @@ static void narrow_place(const struct place *place, struct narrow *ret)
 		add_equal(ret, "context.asset", spec->asset);
 		add_equal(ret, "context.subset", spec->subset);
 		add_equal(ret, "name", spec->name);
-	} else if (place->rel[0]) {
+	} else if (place->rel && place->rel[0]) {
 		ret->where.path = place->rel;
 	}
 }

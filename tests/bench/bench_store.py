@@ -64,6 +64,13 @@ def stock_query():
                                               {'$and': [side('nas', True), side('studio', False)]}]}
 
 
+def seconds(pid):
+    """Processor time of a process."""
+    with open(f'/proc/{pid}/stat', encoding='ascii') as file:
+        fields = file.read().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
 class Meter:
     """Commands and processor time of mongod between two moments."""
 
@@ -77,9 +84,7 @@ class Meter:
         counters = self.server.run('admin', {'serverStatus': 1})[0]['opcounters']
         number = {kind: int(counters[kind]['$numberLong'] if isinstance(counters[kind], dict) else counters[kind])
                   for kind in self.KINDS}
-        with open(f'/proc/{self.server.process.pid}/stat', encoding='ascii') as file:
-            fields = file.read().rpartition(')')[2].split()
-        return number, (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK'), time.monotonic()
+        return number, seconds(self.server.process.pid), time.monotonic()
 
     def start(self):
         self.before = self.read()
@@ -144,7 +149,8 @@ def run(world, server, args):
     wait_until(lambda: sum(home.status()['files'].values()) >= 3 * args.representations, 'the index is complete')
     print(f'first index            {meter.stop().said()}')
     said = memory(daemon)
-    print(f'daemon                 {said["VmRSS"]}, at most {said["VmHWM"]}', flush=True)
+    print(f'daemon                 {said["VmRSS"]}, at most {said["VmHWM"]}   {seconds(daemon.process.pid):.2f} s of CPU',
+          flush=True)
     threading.Event().wait(5)
     meter.start()
     threading.Event().wait(args.minute)
