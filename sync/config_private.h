@@ -131,15 +131,15 @@ int config_site_read(struct config_site *site, struct json_at object,
 void config_site_done(struct config_site *site);
 
 /* Lays roots over those that SITE has: a map, or one folder. -EINVAL. */
-int config_site_set_roots(struct config_site *site, struct json_at roots,
+int config_site_set_roots(struct config_site *site, struct json_at at,
 			  struct error *error);
 /* The same of a map, but only for roots that SITE has, if it has any. */
-int config_site_override_roots(struct config_site *site, struct json_at roots,
+int config_site_override_roots(struct config_site *site, struct json_at map,
 			       struct error *error);
-int config_site_set_credentials(struct config_site *site, struct json_at credentials,
+int config_site_set_credentials(struct config_site *site, struct json_at at,
 				struct error *error);
 
-int config_site_set_alternatives(struct config_site *site, struct json_at list,
+int config_site_set_alternatives(struct config_site *site, struct json_at at,
 				 struct error *error);
 
 /* ---- config_draft: sites while they are read ---- */
@@ -177,9 +177,9 @@ int config_draft_keep_fault(struct config_drafts *drafts, struct config_draft *d
 
 /* ---- config_documents: the sites of OpenPype's settings ---- */
 
-/* LOCAL are the files of local_drive.json, which counts before them. */
+/* FILES are those of local_drive.json, which count before them. */
 int config_documents_read(struct config_drafts *drafts, const char *project,
-			  const struct config_files *local);
+			  const struct config_files *files);
 
 /* ---- config_openpype: what OpenPype's settings have to say, behind the files ---- */
 

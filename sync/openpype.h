@@ -38,8 +38,8 @@ DEFINE_CLEANUP(struct openpype *, openpype_free);
 
 /* One of its documents; what is none is passed over. -ENOMEM. */
 int openpype_add(struct openpype *openpype, const void *bson, size_t len);
-/* The document of a project. -ENOMEM. */
-int openpype_add_project(struct openpype *openpype, const char *project, const void *bson,
+/* The document of the project of that name. -ENOMEM. */
+int openpype_add_project(struct openpype *openpype, const char *name, const void *bson,
 			 size_t len);
 /* Reads the documents. Errnos of the store port. */
 int openpype_read(struct openpype *openpype, struct store *store);
@@ -57,10 +57,10 @@ bool openpype_is_empty(const struct openpype *openpype);
  * damaged. */
 int openpype_view(const struct openpype *openpype, const char *project,
 		  struct openpype_view *ret, struct error *error);
-/* Its roots: {ROOT: {PLATFORM: PATH}}; where PROJECT is NULL, or has none, those of new projects, else those that all
+/* Roots of the project of that name: {ROOT: {PLATFORM: PATH}}; where NAME is NULL, or has none, those of new projects, else those that all
  * active projects share. -EINVAL, also where these differ. */
-int openpype_roots(const struct openpype *openpype, const char *project,
-		   struct json_at *ret, struct error *error);
+int openpype_roots(const struct openpype *openpype, const char *name, struct json_at *ret,
+		   struct error *error);
 /* Site sync is switched on in the system's settings, and in the project's. */
 bool openpype_is_enabled(const struct openpype_view *view);
 /* The site of that key ("active_site", "remote_site") by the documents alone; "" where none. Borrowed. */
@@ -69,6 +69,6 @@ const char *openpype_site(const struct openpype_view *view, const char *key,
 /* Names of the projects with settings of their own, NULL behind the last (I counts from 0). Borrowed. */
 const char *openpype_project(const struct openpype *openpype, size_t i);
 /* The project's document was read, and does not say that it is inactive. */
-bool openpype_has_active(const struct openpype *openpype, const char *project);
+bool openpype_has_active(const struct openpype *openpype, const char *name);
 /* Of two maps of roots: the folders on this platform are the same. */
 bool openpype_are_same_roots(struct json_at a, struct json_at b);

@@ -56,7 +56,12 @@ static void say_note(const struct config *config)
 {
 	struct config_reason note;
 
-	if (config_find_note(config, &note))
+	if (!config_find_note(config, &note))
+		return;
+	/* presets that say all that is needed do without */
+	if (config->openpype_fault && !config->openpype)
+		log_info("%s", note.text);
+	else
 		log_warning("%s", note.text);
 }
 

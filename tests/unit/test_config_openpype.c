@@ -431,6 +431,7 @@ static void run_out(const struct out *out)
 	stage_begin(&out->row, dir);
 	log = stage_load(&out->row, dir, &config, &error);
 	stage_end(dir);
+	assert_string_equal(log, "");
 	is_out = config_leaves_out(config, out->name, doc ? bson_get_data(doc) : NULL,
 				   doc ? doc->len : 0, &reason);
 	bson_destroy(doc);
@@ -482,6 +483,7 @@ static void test_machine(void **state)
 		setenv("XDG_DATA_HOME", share, 1);
 		log = stage_load(&row, dir, &config, &error);
 		stage_end(dir);
+		assert_string_equal(log, "");
 		name = strf("%.*s%s%s", at ? (int)(at - cases[i].expected) : 999,
 			    cases[i].expected, at ? dir : "", at ? at + 3 : "");
 		stage_assert_key(config, name);
