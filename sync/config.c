@@ -23,9 +23,12 @@ static bool may_have_documents(const struct config_options *options)
 		return true;
 	if (options->store_uri)
 		return is_mongodb(options->store_uri);
-	for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
-		if (getenv(variables[i]) && getenv(variables[i])[0])
-			return is_mongodb(getenv(variables[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
+		const char *uri = getenv(variables[i]);
+
+		if (uri && uri[0])
+			return is_mongodb(uri);
+	}
 	return false;
 }
 
