@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "fs/mount.h"
@@ -118,19 +118,27 @@ static bool is_ours(const char *path)
 	return ours;
 }
 
+/* What the kernel remembers of its top, it tells of a dead mount as well: this it has to ask for. */
+static bool is_dead(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) < 0 && errno == ENOTCONN;
+}
+
 int mount_clear_stale(const char *path, struct error *error)
 {
-	struct stat st;
 	int r;
 
-	if (stat(path, &st) == 0 || errno != ENOTCONN)
+	if (!is_dead(path))
 		return 0;
 	if (!is_ours(path))
 		return error_set(
 			error, -EBUSY,
 			"%s is a dead mount of another program: unmount it first", path);
 	r = unmount_detach(path);
-	if (r < 0)
+	/* somebody else may have been at it */
+	if (r < 0 && is_dead(path))
 		return error_set(error, r,
 				 "cannot take away the dead mount at %s: %s; whoever "
 				 "mounted it can: fusermount3 -uz %s",

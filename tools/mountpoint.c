@@ -155,5 +155,5 @@ int mountpoint_check(const struct config *config, const char *path, bool is_root
 	if (r < 0)
 		return r;
 	*ret = steal(place);
-	return 0;
+	return is_root ? MOUNTPOINT_ROOT : 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tools/duration.h"
+#include "tools/guardian.h"
 #include "tools/mountpoint.h"
 #include "tools/setup.h"
 #include "tools/site.h"
@@ -175,8 +176,9 @@ static int check_root(struct cli *cli, const struct config *config, const char *
 			config->active_site, name);
 }
 
-static int serve(struct site_setup *setup, bool is_foreground)
+static int serve(struct site_setup *setup, bool is_foreground, bool is_over_root)
 {
+	_cleanup_(closep) int guarded = -1;
 	_cleanup_(daemon_freep) struct daemon *daemon = NULL;
 	_cleanup_(site_freep) struct site *site = NULL;
 	int code;
@@ -188,6 +190,11 @@ static int serve(struct site_setup *setup, bool is_foreground)
 	if (code >= 0)
 		return code;
 	setup->daemon = daemon;
+	if (is_over_root)
+		guarded = guardian_start(setup->mountpoint);
+	if (is_over_root && guarded < 0)
+		return daemon_fail(daemon, EXIT_FAILED, "cannot start: %s",
+				   strerror(-guarded));
 	code = site_start(setup, &site);
 	return code ? code : site_run_mount(site);
 }
@@ -215,14 +222,14 @@ static int run(struct cli *cli, const void *context)
 		r = site_check(cli, config);
 	if (r)
 		return r;
-	if (mountpoint_check(config, cli->args[0], has_one_root(config), &place, &error) <
-	    0)
+	r = mountpoint_check(config, cli->args[0], has_one_root(config), &place, &error);
+	if (r < 0)
 		return cli_fail(cli, EXIT_USAGE, "%s", error_text(&error, -EINVAL));
 	if (words.deadline_ms >= -1)
 		config->read_deadline_ms = words.deadline_ms;
 	setup.config = config;
 	setup.mountpoint = place;
-	return serve(&setup, options->is_foreground);
+	return serve(&setup, options->is_foreground, r == MOUNTPOINT_ROOT);
 }
 
 const struct verb verb_mount = {

@@ -53,15 +53,37 @@ def test_doctor_looks_below_its_own_mount(world, over):
     assert finding == 'good' and root['identity'] in text
 
 
-def test_a_publish_does_not_run_on_into_a_bare_folder(world, over):
+def test_a_publish_does_not_run_on_into_a_bare_folder(world, home):
     """After a crash the path answers nothing, until it is mounted again: by a restart, which needs no help."""
     data = world.publish(REL)
-    over.mount().kill()
-    assert errno_of(os.listdir, over.root) == 'ENOTCONN'
-    assert errno_of(os.mkdir, over.root / 'shot2') == 'ENOTCONN'
-    assert errno_of(os.stat, over.root / REL) == 'ENOTCONN'
+    daemon = home.mount()
+    os.stat(home.mnt)  # which the kernel remembers
+    daemon.kill()
+    assert errno_of(os.listdir, home.mnt) == 'ENOTCONN'
+    assert errno_of(os.mkdir, home.mnt / 'shot2') == 'ENOTCONN'
+    assert errno_of(os.stat, home.mnt / REL) == 'ENOTCONN'
+    home.mount()
+    assert read_file(home.mnt / REL) == data
+    home.umount()
+    assert str(home.mnt) not in mounts()
+
+
+def test_the_root_itself_is_there_again_after_a_crash(world, over):
+    """... as it is on the disk, for whoever works there; what only the mount shows comes with the next one."""
+    data = world.publish(REL)
+    write_file(over.root / 'work/scene.ma', b'scene')
+    for options in ((), ('ro',)):
+        daemon = over.mount(*options)
+        held = os.open(over.root / 'work/scene.ma', os.O_RDONLY)
+        daemon.kill()
+        wait_until(lambda: str(over.root) not in mounts(), 'the dead mount is taken away')
+        os.close(held)
+        assert read_file(over.root / 'work/scene.ma') == b'scene'
+        assert not (over.root / REL).exists() and (over.root / '.sitefs').is_dir()
+        write_file(over.root / 'work/scene_v2.ma', b'saved meanwhile')
     over.mount()
     assert read_file(over.root / REL) == data
+    assert read_file(over.root / 'work/scene_v2.ma') == b'saved meanwhile'
     over.umount()
     assert str(over.root) not in mounts()
 
