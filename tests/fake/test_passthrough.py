@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import errno_of, random_bytes, read_file, wait_until, write_file
+from harness import as_nobody, errno_of, random_bytes, read_file, wait_until, write_file
 
 
 def said(fake):
@@ -343,29 +343,6 @@ def test_the_kernel_writes_without_asking(kernel):
     assert os.pwrite(file, b'b', 1) == 1
     assert read_file(kernel.root / 'f') == b'ab23456789'
     assert errno_of(os.close, file) == 'ENOTCONN'  # FLUSH has nobody to answer
-
-
-def as_nobody(folder, code):
-    """What the code says, run there by somebody without rights."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.chdir(folder)
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            names = {}
-            exec(code, {'os': os}, names)  # pylint: disable=exec-used
-            os.write(writing, names['said'].encode())
-        except BaseException as error:  # pylint: disable=broad-except
-            os.write(writing, repr(error).encode())
-        os._exit(0)
-    os.close(writing)
-    with open(reading, encoding='utf-8') as file:
-        said = file.read()
-    os.waitpid(child, 0)
-    return said
 
 
 WRITERS = {

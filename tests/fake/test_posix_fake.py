@@ -11,6 +11,7 @@ import tempfile
 
 import pytest
 
+from harness import as_nobody
 from test_posix import *  # noqa: F401,F403
 
 DISKS = {'ext4': ('mkfs.ext4', '-q', '-F'), 'xfs': ('mkfs.xfs', '-q', '-f'), 'tmpfs': ()}
@@ -75,6 +76,61 @@ def fake(request, make_fake, disks):
     fake = make_fake(below=below)
     fake.mount(*(('-p',) if request.param == 'daemon' else ()))
     return fake
+
+
+FORBIDDEN = """
+import stat
+tries = [
+    lambda: open('secret').read(), lambda: open('open', 'a').write('x'), lambda: open('secret', 'a'),
+    lambda: os.listdir('closed'), lambda: open('closed/f'), lambda: os.stat('closed/f'),
+    lambda: os.mkdir('made'), lambda: os.unlink('open'), lambda: os.rename('open', 'renamed'),
+    lambda: os.close(os.open('shared/new', os.O_CREAT | os.O_WRONLY, 0o640)), lambda: os.mkdir('shared/folder', 0o755),
+    lambda: os.symlink('x', 'shared/link'), lambda: os.mkfifo('shared/fifo', 0o600), lambda: os.link('open', 'shared/hard'),
+    lambda: os.link('secret', 'shared/hard2'), lambda: os.mkdir('set/folder', 0o755),
+    lambda: os.close(os.open('set/new', os.O_CREAT | os.O_WRONLY, 0o666)),
+    lambda: os.unlink('sticky/f'), lambda: os.rename('sticky/f', 'sticky/g'), lambda: os.rmdir('sticky/d'),
+    lambda: os.rename('shared/new', 'sticky/f'), lambda: os.chmod('open', 0o777), lambda: os.chown('open', 65534, -1),
+    lambda: os.utime('open'), lambda: os.utime('open', (1, 1)), lambda: os.truncate('secret', 0),
+    lambda: os.chmod('shared/new', 0o6755), lambda: os.chown('shared/new', 0, 0), lambda: os.utime('shared/new', (1, 1)),
+    lambda: os.setxattr('secret', 'user.x', b''), lambda: os.setxattr('shared/new', 'user.x', b''),
+    lambda: os.getxattr('secret', 'user.x'), lambda: os.mknod('shared/device', stat.S_IFCHR | 0o600, os.makedev(1, 3)),
+]
+said = []
+for i, attempt in enumerate(tries):
+    try:
+        attempt()
+        said.append((i, 'done'))
+    except OSError as error:
+        said.append((i, error.errno))
+for folder, _, names in sorted(os.walk('shared')) + sorted(os.walk('set')):
+    for name in sorted(['.', *names]):
+        st = os.lstat(os.path.join(folder, name))
+        said.append((folder, name, oct(st.st_mode), st.st_uid, st.st_gid))
+said = repr(said)
+"""
+
+
+@pytest.mark.parametrize('below', ('', *OTHERS))
+def test_others_may_what_they_may_on_the_disk(make_fake, disks, below):
+    """With allow_other: whose what they make is, folders that are closed, sticky or give their group, checked for each."""
+    folder = disks.folder(below) if below else None
+    if os.geteuid() != 0 or below and not folder:
+        pytest.skip('only root can be somebody else, and mount a disk')
+    fake = make_fake(below=folder)
+    fake.mount('-a')
+    said = []
+    for top in (fake.root / 'twin', fake.mnt):
+        for name, mode in (('closed', 0o700), ('shared', 0o777), ('sticky', 0o1777), ('sticky/d', 0o777), ('set', 0o2777)):
+            (top / name).mkdir(parents=True)
+            os.chmod(top / name, mode)
+        os.chown(top / 'set', 0, 65533)
+        for name, mode in (('secret', 0o600), ('open', 0o666), ('closed/f', 0o666), ('sticky/f', 0o666)):
+            (top / name).write_bytes(b'text')
+            os.chmod(top / name, mode)
+        os.chmod(top, 0o755)
+        said.append(as_nobody(top, FORBIDDEN))
+    assert said[0] == said[1]
+    assert "'done'" in said[0] and ', 13)' in said[0]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ story starts is ended with it, also where it fails, and what a sanitiser reporte
 import base64
 import contextlib
 import errno
+import fcntl
 import glob
 import hashlib
 import json
@@ -24,6 +25,7 @@ import random
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import threading
 import time
@@ -121,6 +123,39 @@ def errno_of(function, *args, **kwargs):
     except OSError as error:
         return errno.errorcode[error.errno]
     return None
+
+
+def as_nobody(folder, code):
+    """What the code says, run there by somebody without rights."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chdir(folder)
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            names = {'os': os}
+            exec(code, names)  # pylint: disable=exec-used
+            os.write(writing, names['said'].encode())
+        except BaseException as error:  # pylint: disable=broad-except
+            os.write(writing, repr(error).encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading, encoding='utf-8') as file:
+        said = file.read()
+    os.waitpid(child, 0)
+    return said
+
+
+def lock_of_open_file(file, kind, wait=False):
+    """F_OFD_SETLK of all of it, fcntl(2)."""
+    fcntl.fcntl(file, fcntl.F_OFD_SETLKW if wait else fcntl.F_OFD_SETLK, struct.pack('hhqqi', kind, 0, 0, 0, 0))
+
+
+def acl(*entries):
+    """As the kernel has it in an xattr: (tag of linux/posix_acl.h, permissions, id)."""
+    return struct.pack('<I', 2) + b''.join(struct.pack('<HHI', *(*entry, 0xffffffff)[:3]) for entry in entries)
 
 
 class Result:

@@ -14,7 +14,7 @@ import threading
 
 import pytest
 
-from harness import errno_of, random_bytes, read_file, tree, wait_until, write_file
+from harness import acl, errno_of, lock_of_open_file, random_bytes, read_file, tree, wait_until, write_file
 
 
 @pytest.fixture
@@ -439,6 +439,64 @@ def test_locks_are_seen_by_others(mnt):
             fcntl.lockf(file, fcntl.LOCK_UN)
 
 
+@pytest.mark.parametrize('kind', ('flock', 'fcntl', 'of open files'))
+def test_who_waits_for_a_lock_stops_nobody(mnt, kind):
+    """... however many wait: all else goes on, and they get it in the end."""
+    write_file(mnt / 'f', b'')
+    lock = {'flock': lambda file, how: fcntl.flock(file, how),
+            'fcntl': lambda file, how: fcntl.lockf(file, how),
+            'of open files': lambda file, how: lock_of_open_file(
+                file, {fcntl.LOCK_EX: fcntl.F_WRLCK, fcntl.LOCK_UN: fcntl.F_UNLCK}[how], wait=True)}[kind]
+    with open(mnt / 'f', 'r+b') as held:
+        lock(held, fcntl.LOCK_EX)
+        waiting = []
+        for _ in range(16):
+            child = os.fork()
+            if child == 0:
+                file = os.open(mnt / 'f', os.O_RDWR)
+                lock(file, fcntl.LOCK_EX)
+                os._exit(0)
+            waiting.append(child)
+        for i in range(50):
+            write_file(mnt / f'd/{i}', b'x')
+            assert read_file(mnt / f'd/{i}') == b'x'
+        assert len(os.listdir(mnt / 'd')) == 50
+        assert all(os.waitpid(child, os.WNOHANG) == (0, 0) for child in waiting)
+        lock(held, fcntl.LOCK_UN)
+        assert [os.waitpid(child, 0)[1] for child in waiting] == [0] * 16
+
+
+def test_locks_of_open_files(mnt):
+    """Two openings by one process are two owners, and one that is closed lets go."""
+    write_file(mnt / 'f', b'')
+    one, other = os.open(mnt / 'f', os.O_RDWR), os.open(mnt / 'f', os.O_RDWR)
+    lock_of_open_file(one, fcntl.F_WRLCK)
+    assert errno_of(lock_of_open_file, other, fcntl.F_RDLCK) == 'EAGAIN'
+    os.close(one)
+    lock_of_open_file(other, fcntl.F_WRLCK)
+    os.close(other)
+
+
+def test_allocating_and_punching(mnt, root):
+    """fallocate(2) in each mode, beside the same on the disk."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    keep_size, punch_hole, zero_range = 1, 2, 16
+    data = random_bytes(7, 100_000)
+    found = []
+    for folder in (root / 'twin', mnt):
+        write_file(folder / 'f', data)
+        done = []
+        with open(folder / 'f', 'r+b', buffering=0) as file:
+            for mode, offset, size in ((0, 90_000, 50_000), (keep_size, 0, 300_000), (keep_size | punch_hole, 5000, 9000),
+                                       (zero_range, 20_000, 3000), (zero_range | keep_size, 1000, 10), (0, 0, 0),
+                                       (punch_hole, 0, 4096)):
+                r = libc.fallocate(file.fileno(), mode, ctypes.c_long(offset), ctypes.c_long(size))
+                done.append((r, ctypes.get_errno() if r else 0, os.fstat(file.fileno()).st_size))
+        found.append((done, read_file(folder / 'f')))
+    assert found[0] == found[1]
+    assert read_file(root / 'f') == found[0][1]
+
+
 def test_direct_io(mnt, root):
     buffer = mmap.mmap(-1, 8192)
     buffer.write(random_bytes(6, 8192))
@@ -512,6 +570,39 @@ def test_xattrs_pass_through(mnt, root):
     (mnt / 'd').mkdir()
     os.setxattr(mnt / 'd', 'user.folder', b'x' * 1000)
     assert os.getxattr(mnt / 'd', 'user.folder') == b'x' * 1000
+
+
+def test_access_lists_are_those_of_the_disk(mnt, root):
+    """Set, inherited instead of the umask, changed by chmod: each as on the disk."""
+    owner, user, owning_group, group, mask, other = 1, 2, 4, 8, 16, 32
+    default = acl((owner, 7), (user, 6, 12345), (owning_group, 5), (group, 7, 54321), (mask, 7), (other, 0))
+    access = acl((owner, 6), (user, 4, 12345), (owning_group, 4), (mask, 4), (other, 4))
+
+    def lists(path):
+        return [errno_of(os.getxattr, path, f'system.posix_acl_{kind}') or os.getxattr(path, f'system.posix_acl_{kind}')
+                for kind in ('access', 'default')]
+
+    found = []
+    for folder in (root / 'twin', mnt):
+        (folder / 'd').mkdir(parents=True)
+        said = [errno_of(os.setxattr, folder / 'd', 'system.posix_acl_default', default)]
+        old = os.umask(0o077)
+        try:
+            os.close(os.open(folder / 'd/f', os.O_CREAT | os.O_WRONLY, 0o666))
+            os.mkdir(folder / 'd/e', 0o777)
+            os.mkfifo(folder / 'd/p', 0o666)
+        finally:
+            os.umask(old)
+        names = [folder / 'd', *(folder / 'd' / name for name in 'fep')]
+        said += [(lists(path), os.stat(path).st_mode) for path in names]
+        said.append(errno_of(os.setxattr, folder / 'd/f', 'system.posix_acl_access', access))
+        os.chmod(folder / 'd/e', 0o2751)
+        said += [(lists(path), os.stat(path).st_mode) for path in names]
+        said.append(errno_of(os.removexattr, folder / 'd/f', 'system.posix_acl_access'))
+        said += [(lists(path), os.stat(path).st_mode) for path in names]
+        found.append(said)
+    assert found[0] == found[1]
+    assert [lists(root / 'd' / name) for name in 'fep'] == [lists(mnt / 'd' / name) for name in 'fep']
 
 
 # ---- folders ----
