@@ -86,7 +86,7 @@ def free_port():
 class Mongod:
     """One server. Its data outlive kill() and start(), and go with end()."""
 
-    def __init__(self, is_replica=True):
+    def __init__(self, is_replica=True, is_alone=True):
         self.is_replica = is_replica
         self.folder = tempfile.mkdtemp(prefix='sitefs-mongod-')
         self.port = free_port()
@@ -95,7 +95,7 @@ class Mongod:
         self.plain_uri = f'mongodb://127.0.0.1:{self.port}/?serverSelectionTimeoutMS=1000'
         try:
             self.start()
-            if is_replica:
+            if is_replica and is_alone:
                 member = {'_id': 0, 'host': f'127.0.0.1:{self.port}'}
                 self.run('admin', {'replSetInitiate': {'_id': 'rs0', 'members': [member]}})
                 self.wait_writable()
@@ -172,6 +172,49 @@ class Mongod:
         if self.process and self.process.poll() is None:
             self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Trio:
+    """A replica set of three, for what happens to writes that a primary took and nobody else has."""
+
+    def __init__(self):
+        self.nodes = []
+        try:
+            self.nodes = [Mongod(True, is_alone=False) for _ in range(3)]
+            members = [{'_id': number, 'host': f'127.0.0.1:{node.port}'} for number, node in enumerate(self.nodes)]
+            self.nodes[0].run('admin', {'replSetInitiate': {
+                '_id': 'rs0', 'members': members, 'settings': {'electionTimeoutMillis': 2000}}})
+            self.nodes[0].wait(self.find_primary, 'elects a primary')
+        except BaseException:
+            self.end()
+            raise
+        self.uri = f'mongodb://{",".join(member["host"] for member in members)}/?replicaSet=rs0'
+
+    def find_primary(self):
+        """The node that takes writes, or None."""
+        for node in self.nodes:
+            try:
+                if node.process.poll() is None and node.run('admin', {'hello': 1})[0]['isWritablePrimary']:
+                    return node
+            except CommandFailed:
+                pass
+        return None
+
+    def set_replication(self, node, is_on):
+        """Whether the others fetch what NODE has."""
+        for other in self.nodes:
+            if other is not node:
+                other.run('admin', {'configureFailPoint': 'stopReplProducer', 'mode': 'off' if is_on else 'alwaysOn'})
+
+    def run(self, database, *commands):
+        return run_commands(self.uri, database, *commands)
+
+    def connect(self, database):
+        return Connection(self.uri, database)
+
+    def end(self):
+        for node in self.nodes:
+            node.end()
 
 
 def main():
