@@ -42,6 +42,7 @@ int store_mongo_projects(struct store *store, store_name_fn *fn, void *context)
 
 struct scan {
 	const char *project;
+	bool is_glance; /* its caller may end it with the first document */
 	store_doc_fn *fn;
 	void *context;
 };
@@ -60,7 +61,8 @@ static int scan_project(struct store_mongo *s, const bson_t *filter, struct scan
 	_cleanup_(bson_destroyp) bson_t *opts =
 		BCON_NEW("batchSize", BCON_INT32(SCAN_BATCH));
 
-	return store_mongo_each(collection, filter, opts, give_doc, scan);
+	return store_mongo_each(collection, filter, scan->is_glance ? NULL : opts,
+				give_doc, scan);
 }
 
 static int scan_all(struct store_mongo *s, const bson_t *filter, struct scan *scan)
@@ -81,7 +83,9 @@ static int scan_all(struct store_mongo *s, const bson_t *filter, struct scan *sc
 int store_mongo_scan(struct store *store, const char *project, bool all, store_doc_fn *fn,
 		     void *context)
 {
-	struct scan scan = { .project = project, .fn = fn, .context = context };
+	struct scan scan = {
+		.project = project, .is_glance = all, .fn = fn, .context = context
+	};
 	_cleanup_(bson_destroyp) bson_t *filter =
 		all ? bson_new() : BCON_NEW("type", BCON_UTF8("representation"));
 
