@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness import REMOTE, TIMING, make_document, random_bytes, recorded, stays, wait_until, write_file
+from harness import REMOTE, TIMING, errno_of, make_document, random_bytes, recorded, stays, wait_until, write_file
 from stock import StockServer, gui_status
 from test_mongodb import without
 
@@ -145,3 +145,26 @@ def test_tries_are_counted_by_both(world, studio):
     wait_until(lambda: is_done(world, 'studio', REMOTE), 'all is sent')
     settles(world, stock)
     stock.end()
+
+
+def test_what_the_other_sends_anew_is_never_mistaken(world, studio, home):
+    """A version is published again, with new file ids, and goes over the old object: nobody says that it is right, so
+    no byte of either is given out until a person does."""
+    old, new = studio.write('shot/a', size=3000), random_bytes('new', 4000)
+    doc = make_document('shot/a', {'studio': recorded(), REMOTE: {}})
+    world.import_docs(doc)
+    with serve(world, studio):
+        wait_until(lambda: world.is_recorded('shot/a', REMOTE), 'it sends it')
+        home.mount()
+        wait_until(lambda: home.shown('shot') == ['a'], 'it is listed')
+        assert home.read('shot/a') == old
+        home.wait_state('shot/a', 'local')
+        studio.write('shot/a', new)
+        doc['files'][0]['_id'] = {'$oid': 'a' * 24}
+        world.hand.put(doc)
+        wait_until(lambda: world.is_recorded('shot/a', REMOTE), 'it sends it anew')
+        wait_until(lambda: errno_of(home.read, 'shot/a') == 'EIO', 'it is told of')
+        assert '--accept' in home.explain('shot/a')
+        home.sitefs('retry', '--accept', home.root / 'shot/a')
+        wait_until(lambda: errno_of(home.read, 'shot/a') is None, 'it is read')
+        assert home.read('shot/a') == new
