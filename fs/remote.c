@@ -86,8 +86,9 @@ static int open_named(struct fs *fs, struct inode *inode, struct handle **ret,
 	struct view_node node;
 	int r = inodes_begin_open(&fs->inodes, inode, &rel, &facts);
 
-	if (r == 0)
-		r = check_name(fs, rel, &facts, &node);
+	if (r < 0)
+		return r;
+	r = check_name(fs, rel, &facts, &node);
 	if (r < 0)
 		return r;
 	if (node.is_failed)
@@ -166,8 +167,9 @@ int remote_open_for_writing(struct fs *fs, struct inode *inode, bool empty)
 	uint64_t parent;
 	int r = inodes_path(&fs->inodes, inode, 0, &rel, &facts);
 
-	if (r == 0)
-		r = check_name(fs, rel, &facts, &node);
+	if (r < 0)
+		return r;
+	r = check_name(fs, rel, &facts, &node);
 	if (r < 0)
 		return r;
 	if (empty) {
