@@ -207,8 +207,9 @@ def rename_root(drive, name):
 def test_a_root_that_is_renamed_while_the_daemon_runs(world, drive, studio):
     """The site's queue stops, no try is counted, and it goes on by itself when the name is back."""
     world.publish('a/before.exr')
+    since = drive.server.journal.since(0)[-1]['n']
     daemon = studio.sync()
-    wait_until(lambda: drive.requests('changes.list'), 'the feed is followed')
+    wait_until(lambda: drive.requests('changes.list', since), 'the feed is followed')
     rename_root(drive, 'old')
     wait_until(lambda: 'renamed' in (studio.status()['remote']['last_error'] or ''), 'it is noticed')
     studio.write('a/after.exr')

@@ -36,9 +36,10 @@ def home(world, drive):  # noqa: F811
     """A site that looks on, and follows the feed."""
     home = world.site('local_0')
     world.publish(A, B)
+    since = drive.server.journal.since(0)[-1]['n']  # the studio has asked as well
     home.mount()
     home.wait_state(A, 'remote')
-    wait_until(lambda: drive.requests('changes.list'), 'the feed is followed')
+    wait_until(lambda: drive.requests('changes.list', since), 'the feed is followed')
     return home
 
 
