@@ -63,6 +63,7 @@ struct engine {
 	bool is_swept;            /* the first look at everything is done */
 	bool is_outdated; /* OpenPype's settings are others than the configuration's */
 	int64_t next_sweep_ms;
+	int64_t next_greeting_ms; /* monotonic */
 	int64_t next_progress_ms;
 	bool needs_resuming;    /* a pause is over: what waits is looked at */
 	int64_t next_resume_ms; /* wall time at which one ends by itself */

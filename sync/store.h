@@ -132,6 +132,8 @@ typedef int store_doc_fn(void *context, const char *project, const void *bson,
 typedef int store_event_fn(void *context, const struct store_event *event);
 typedef int store_truth_fn(void *context, const struct truth *truth);
 typedef int store_name_fn(void *context, const char *name);
+/* A host by its name, and when it was seen last: wall time by the store's clock. */
+typedef int store_host_fn(void *context, const char *host, int64_t seen_ms);
 
 struct store_ops {
 	const char *name;
@@ -214,6 +216,11 @@ struct store_ops {
 		       const char *const *ids, size_t n, char **ret);
 	/* STORE_GONE. */
 	int (*forget)(struct store *store, const char *key);
+	/* HOST has a daemon for SITE, which is there now. */
+	int (*greet)(struct store *store, const char *site, const char *host);
+	/* Calls FN with each host that ever greeted for SITE, until it returns non-zero, which is returned. */
+	int (*hosts)(struct store *store, const char *site, store_host_fn *fn,
+		     void *context);
 	void (*free)(struct store *store);
 };
 

@@ -445,6 +445,8 @@ static const struct store_ops mongo_ops = {
 	.release = store_mongo_release,
 	.reserve = store_mongo_reserve,
 	.forget = store_mongo_forget,
+	.greet = store_mongo_greet,
+	.hosts = store_mongo_hosts,
 	.free = mongo_free,
 };
 

@@ -114,6 +114,9 @@ int store_mongo_release(struct store *store, const char *key);
 int store_mongo_reserve(struct store *store, const char *const *keys,
 			const char *const *ids, size_t n, char **ret);
 int store_mongo_forget(struct store *store, const char *key);
+int store_mongo_greet(struct store *store, const char *site, const char *host);
+int store_mongo_hosts(struct store *store, const char *site, store_host_fn *fn,
+		      void *context);
 
 /* ---- shared ---- */
 

@@ -186,7 +186,10 @@ static int attach_new(struct store_sqlite *s, unsigned flags, struct error *erro
 	if (r == 0)
 		r = db_exec(s->db,
 			    "CREATE TABLE IF NOT EXISTS reserved (key TEXT PRIMARY KEY,"
-			    " id TEXT NOT NULL) WITHOUT ROWID");
+			    " id TEXT NOT NULL) WITHOUT ROWID;"
+			    "CREATE TABLE IF NOT EXISTS host (site TEXT NOT NULL,"
+			    " name TEXT NOT NULL, seen_ms INTEGER NOT NULL,"
+			    " PRIMARY KEY (site, name)) WITHOUT ROWID");
 	if (r == 0)
 		r = read_id(s);
 	if (r < 0)
@@ -343,6 +346,8 @@ static const struct store_ops sqlite_ops = {
 	.release = store_sqlite_release,
 	.reserve = store_sqlite_reserve,
 	.forget = store_sqlite_forget,
+	.greet = store_sqlite_greet,
+	.hosts = store_sqlite_hosts,
 	.free = sqlite_free,
 };
 

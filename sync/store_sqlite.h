@@ -75,6 +75,9 @@ int store_sqlite_release(struct store *store, const char *key);
 int store_sqlite_reserve(struct store *store, const char *const *keys,
 			 const char *const *ids, size_t n, char **ret);
 int store_sqlite_forget(struct store *store, const char *key);
+int store_sqlite_greet(struct store *store, const char *site, const char *host);
+int store_sqlite_hosts(struct store *store, const char *site, store_host_fn *fn,
+		       void *context);
 
 /* ---- shared ---- */
 

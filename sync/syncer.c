@@ -14,6 +14,7 @@
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
 #include "sync/engine_private.h"
+#include "sync/greeting.h"
 #include "sync/kinship.h"
 #include "sync/progress.h"
 
@@ -487,6 +488,7 @@ static void round_of(struct engine *engine)
 	news_due(engine);
 	probe_keep_meter(engine, false);
 	lease_give_back(engine, false);
+	greeting_due(engine);
 	next_due = plans_take_due(&engine->plans, clock_mono_ms(), decide_due, engine);
 	serve_store(engine, 0);
 	syncer_decide_dirty(engine);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sync/base/log.h"
 #include "sync/base/path.h"
 #include "sync/decide.h"
 #include "tools/select.h"
@@ -103,6 +104,47 @@ static int visit(void *context, const struct doc *doc, const size_t *files,
 	return 0;
 }
 
+/* ---- its daemons ---- */
+
+static int note_host(void *context, const char *host, int64_t seen_ms)
+{
+	struct elsewhere *elsewhere = context;
+	struct json *json = json_object();
+
+	json_set_text(json, "host", host);
+	json_set_time(json, "last_seen", seen_ms);
+	json_append(elsewhere->hosts, json);
+	if (seen_ms > elsewhere->seen_ms)
+		elsewhere->seen_ms = seen_ms;
+	return 0;
+}
+
+/* Who may not read what is ours in the database is told of the files all the same. */
+static void find_hosts(struct elsewhere *elsewhere, struct store *store)
+{
+	int r;
+
+	elsewhere->hosts = json_array();
+	r = store->ops->hosts(store, elsewhere->site, note_host, elsewhere);
+	if (r < 0)
+		log_warning("cannot tell when a daemon of '%s' was seen last: %s",
+			    elsewhere->site, error_text(NULL, r));
+}
+
+void elsewhere_set_seen(struct json *json, const struct elsewhere *elsewhere)
+{
+	if (elsewhere->seen_ms)
+		json_set_time(json, "last_seen", elsewhere->seen_ms);
+	else
+		json_set_text(json, "last_seen", NULL);
+}
+
+void elsewhere_done(struct elsewhere *elsewhere)
+{
+	json_free(elsewhere->hosts);
+	elsewhere->hosts = NULL;
+}
+
 static int check_found(const struct walk *walk)
 {
 	const struct elsewhere *elsewhere = walk->elsewhere;
@@ -132,6 +174,8 @@ int elsewhere_each(struct cli *cli, struct elsewhere *elsewhere, elsewhere_fn *f
 	walk.config = config;
 	if (!code)
 		code = cli_open_store(cli, config, false, &store);
+	if (!code)
+		find_hosts(elsewhere, store);
 	if (!code)
 		code = select_each(&(struct selection){ .cli = cli,
 							.config = config,

@@ -28,11 +28,16 @@ struct elsewhere {
 	const char *site, *frames; /* the caller's; frames may be NULL */
 	int64_t n_files, bytes;    /* bytes: of those whose size the documents tell */
 	int64_t n_state[FILE_N_STATES];
+	int64_t seen_ms; /* wall time at which a daemon of the site was seen last; 0: never */
+	struct json *hosts; /* each with "host" and "last_seen"; NULL before the walk */
 };
+void elsewhere_done(struct elsewhere *elsewhere);
 
 /* Calls FN for each file that the arguments of CLI mean (every published one without any). 0 where all of them are on
  * the site's disk, EXIT_PARTLY where not; EXIT_NOT_OURS where none is meant; another exit code, said; or FN's result. */
 int elsewhere_each(struct cli *cli, struct elsewhere *elsewhere, elsewhere_fn *fn,
 		   void *context) _must_check_;
+/* "last_seen": a time, or null. */
+void elsewhere_set_seen(struct json *json, const struct elsewhere *elsewhere);
 /* "path", "state", "size". */
 struct json *elsewhere_json(const struct elsewhere_file *file);

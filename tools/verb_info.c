@@ -22,6 +22,7 @@ static const struct cli_option options_table[] = {
 struct infos {
 	struct cli *cli;
 	int n;
+	const struct elsewhere *elsewhere; /* of another site */
 	struct json *first; /* kept until it is known whether a second follows */
 };
 
@@ -147,6 +148,7 @@ static int add_info(void *context, const struct json *item)
 static int add_elsewhere(void *context, const struct elsewhere_file *found)
 {
 	_cleanup_(json_freep) struct json *json = json_document();
+	const struct infos *infos = context;
 	const struct doc_file *file = found->file;
 	const struct doc *doc = found->doc;
 
@@ -163,16 +165,20 @@ static int add_elsewhere(void *context, const struct elsewhere_file *found)
 	json_set_text(json, "name", doc->name);
 	json_set_text(json, "hash", file->hash);
 	json_set(json, "sites", doc_sites_json(file));
+	elsewhere_set_seen(json, infos->elsewhere);
 	return add_info(context, json);
 }
 
 /* From the daemon of this site, or for another site from the store. */
 static int ask(struct infos *infos, const struct options *options)
 {
-	struct elsewhere elsewhere = { .site = options->site, .frames = options->frames };
+	_cleanup_(elsewhere_done) struct elsewhere elsewhere = {
+		.site = options->site, .frames = options->frames
+	};
 	_cleanup_(client_done) struct client client = { .fd = -1 };
 	int code;
 
+	infos->elsewhere = &elsewhere;
 	if (options->site)
 		return elsewhere_each(infos->cli, &elsewhere, add_elsewhere, infos);
 	code = client_open(infos->cli, options->frames, &client);

@@ -131,7 +131,9 @@ static int add_elsewhere(void *context, const struct elsewhere_file *file)
 /* From the daemon of this site, or for another site from the store. */
 static int ask(struct listing *listing, const struct options *options)
 {
-	struct elsewhere elsewhere = { .site = options->site, .frames = options->frames };
+	_cleanup_(elsewhere_done) struct elsewhere elsewhere = {
+		.site = options->site, .frames = options->frames
+	};
 	_cleanup_(client_done) struct client client = { .fd = -1 };
 	int code;
 

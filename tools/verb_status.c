@@ -232,10 +232,20 @@ static struct json *counts_json(const struct elsewhere *elsewhere)
 	return json;
 }
 
+static void print_hosts(const struct json *hosts)
+{
+	if (!json_first(hosts))
+		printf("%-9s no daemon of the site was ever seen by this store\n",
+		       "last seen");
+	for (const struct json *p = json_first(hosts); p; p = json_next(p))
+		printf("%-9s %s on host %s\n", "last seen", text_of(p, "last_seen"),
+		       text_of(p, "host"));
+}
+
 static int say_elsewhere(struct cli *cli, const char *site)
 {
 	_cleanup_(json_freep) struct json *json = NULL;
-	struct elsewhere elsewhere = { .site = site };
+	_cleanup_(elsewhere_done) struct elsewhere elsewhere = { .site = site };
 	int code = elsewhere_each(cli, &elsewhere, NULL, NULL);
 	char bytes[OUTPUT_SIZE];
 
@@ -245,11 +255,14 @@ static int say_elsewhere(struct cli *cli, const char *site)
 	json_set_text(json, "site", site);
 	json_set(json, "files", counts_json(&elsewhere));
 	json_set_int(json, "bytes", elsewhere.bytes);
+	elsewhere_set_seen(json, &elsewhere);
+	json_set(json, "hosts", steal(elsewhere.hosts));
 	if (cli->is_json)
 		return json_print(json) < 0 ? EXIT_FAILED : code;
 	printf("%-9s %s\n", "site", site);
 	print_files(json_get(json, "files"));
 	printf("%-9s %s\n", "size", output_size(elsewhere.bytes, cli->has_bytes, bytes));
+	print_hosts(json_get(json, "hosts"));
 	return code;
 }
 
@@ -283,7 +296,8 @@ const struct verb verb_status = {
 		"files below it are counted. It asks the running daemon only, never the store.\n"
 		"With --site S: how many files are on the disk of that site, can be opened there\n"
 		"from the remote (remote, queued), are awaited or failed, by the store; ends with\n"
-		"0 only where all are on its disk, else with 4.",
+		"0 only where all are on its disk, else with 4. Tells as well on which hosts\n"
+		"a daemon of that site was seen, and when last.",
 	.options = options_table,
 	.options_size = sizeof(struct options),
 	.max_args = -1,

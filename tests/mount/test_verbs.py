@@ -1,5 +1,7 @@
 """What people ask of files at sites, while daemons run: add-site, remove-site, reset, priority, pause, resume, retry."""
 
+import socket
+
 import pytest
 
 from drive import drive  # noqa: F401
@@ -148,6 +150,18 @@ def test_reset_looks_again_and_sends_nothing_twice(world, studio):
     studio.sitefs('reset', '--query', '{}', '--site', REMOTE)
     studio.sync_once()
     assert world.is_recorded('a', REMOTE) and world.remote_file('a').read_bytes() == studio.on_disk('a')
+
+
+def test_when_a_site_was_seen_last(world, studio, home):
+    """By the store: by whoever asks, on whatever site."""
+    world.publish('a')
+    home.sync_once()
+    for site, asked in ((studio, home), (home, studio)):
+        result = asked.run('status', '--site', site.name, '--json').json
+        host, = result['hosts']
+        assert host['host'] == socket.gethostname() and host['last_seen'] == result['last_seen'] and result['last_seen']
+        assert host['last_seen'] in asked.run('status', '--site', site.name).out
+    assert home.run('status', '--site', REMOTE, '--json').json['last_seen'] is None
 
 
 def test_remove_site_moves_nothing_more(world, studio):

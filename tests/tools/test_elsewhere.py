@@ -64,7 +64,9 @@ def test_status_counts_them(show):
     assert result.json['schema'] == 1 and result.json['site'] == 'vendor' and result.json['bytes'] == 80
     assert {state: n for state, n in result.json['files'].items() if n} == {
         'local': 1, 'remote': 1, 'queued': 1, 'awaited': 3, 'failed': 1, 'paused': 1}
-    assert '1 local' in show.sitefs('status', '--site', 'vendor').out
+    assert result.json['last_seen'] is None and result.json['hosts'] == []
+    text = show.sitefs('status', '--site', 'vendor').out
+    assert '1 local' in text and 'no daemon of the site was ever seen' in text
 
 
 def test_it_ends_0_only_where_all_are_there(show):

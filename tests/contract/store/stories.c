@@ -569,6 +569,47 @@ static void test_first_reservation_counts(void **state)
 	free(got[0]);
 }
 
+struct heard {
+	int n;
+	char host[64];
+	int64_t seen_ms;
+};
+
+static int hear(void *context, const char *host, int64_t seen_ms)
+{
+	struct heard *heard = context;
+
+	heard->n++;
+	str_cut(heard->host, sizeof(heard->host), host);
+	if (seen_ms > heard->seen_ms)
+		heard->seen_ms = seen_ms;
+	return 0;
+}
+
+static void test_hosts_that_greet(void **state)
+{
+	_cleanup_(freep) char *site = strf("site of %s", stage_project());
+	struct heard heard = { 0 };
+	int64_t first_ms;
+
+	assert_int_equal(ops()->hosts(stage.store, site, hear, &heard), 0);
+	assert_int_equal(heard.n, 0);
+	assert_int_equal(ops()->greet(stage.store, site, "ws12"), 0);
+	assert_int_equal(ops()->greet(stage.store, "another", "ws13"), 0);
+	assert_int_equal(ops()->hosts(stage.store, site, hear, &heard), 0);
+	assert_int_equal(heard.n, 1);
+	assert_string_equal(heard.host, "ws12");
+	/* of this century: a time at all */
+	assert_true(heard.seen_ms > (int64_t)1000000000 * 1000);
+	first_ms = heard.seen_ms;
+	assert_int_equal(ops()->greet(stage.store, site, "ws12"), 0);
+	assert_int_equal(ops()->greet(stage.store, site, "ws14"), 0);
+	heard = (struct heard){ 0 };
+	assert_int_equal(ops()->hosts(stage.store, site, hear, &heard), 0);
+	assert_int_equal(heard.n, 2);
+	assert_true(heard.seen_ms >= first_ms);
+}
+
 /* ---- a database that is held ---- */
 
 static void test_held_is_busy(void **state)
@@ -637,6 +678,7 @@ const struct CMUnitTest store_stories[] = {
 	cmocka_unit_test(test_lease_is_the_process_s),
 	cmocka_unit_test(test_lease_dies_with_its_process),
 	cmocka_unit_test(test_first_reservation_counts),
+	cmocka_unit_test(test_hosts_that_greet),
 	cmocka_unit_test(test_held_is_busy),
 	cmocka_unit_test(test_facts),
 	cmocka_unit_test(test_identity),
