@@ -20,6 +20,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IS_STRICT = os.environ.get('SITEFS_REQUIRE', '') not in ('', '0')
 COMMAND = os.environ.get('SITEFS_MONGO_COMMAND', 'mongo-command')
+CACHE_GB = os.environ.get('SITEFS_MONGOD_CACHE_GB', '0.25')
 DEADLINE = float(os.environ.get('SITEFS_DEADLINE', '60'))
 
 
@@ -110,7 +111,7 @@ class Mongod:
         with open(os.path.join(self.folder, 'log'), 'ab') as log:
             self.process = subprocess.Popen(
                 [find(), '--dbpath', data, '--port', str(self.port), '--bind_ip', '127.0.0.1', '--nounixsocket',
-                 '--wiredTigerCacheSizeGB', '0.25', '--setParameter', 'enableTestCommands=1',
+                 '--wiredTigerCacheSizeGB', CACHE_GB, '--setParameter', 'enableTestCommands=1',
                  '--setParameter', 'diagnosticDataCollectionEnabled=false', *extra],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.wait(lambda: self.run('admin', {'ping': 1}), 'answers')
