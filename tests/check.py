@@ -33,6 +33,7 @@ CONFIGURATIONS = {
     'asan': ('gcc', ['-Db_sanitize=address,undefined'], ALL[2:], 'every suite under ASan, LSan and UBSan'),
     'tsan': ('gcc', ['-Db_sanitize=thread'], ('unit', 'contract', 'mount'), 'what has threads, under TSan'),
 }
+LEFT_OUT = {'tsan': ['--no-suite', 'orderly']}  # of its suites
 
 
 # What suites hear of a sanitised build: everything takes longer, so large files are smaller and deadlines later.
@@ -130,7 +131,8 @@ def run_suites(name, suites):
         log = os.path.join(BUILD, f'{name}-{suite}.log')
         with open(log, 'w', encoding='utf-8') as file:
             code = subprocess.run([*prefix(name), 'meson', 'test', '-C', folder, '--no-rebuild', '--suite', suite,
-                                   '--num-processes', str(JOBS * (2 if suite == 'mount' else 1)), '--logbase', suite],
+                                   *LEFT_OUT.get(name, []), '--logbase', suite,
+                                   '--num-processes', str(JOBS * (2 if suite in ('mount', 'large') else 1))],
                                   cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                   env={**os.environ, 'SITEFS_DRIVE_CLIENTS': os.path.join(BUILD, 'drive-clients'),
                                        **(SANITISED if name in ('asan', 'tsan') else {})},
