@@ -63,7 +63,9 @@ def make_world(folder):
     folder.mkdir()
     world = harness.World(folder, pathlib.Path(tempfile.mkdtemp(prefix='bench-')))
     world.timer.cancel()
-    world.config['loop_delay'] = 60  # as a studio has it: stories ask each second what has changed
+    # as a studio has it: stories ask each second what has changed, and compare everything 0.2 s after the last transfer
+    world.config['loop_delay'] = 60
+    world.settings['timing']['settled'] = '2s'
     try:
         with Server(seed=1) as server:
             studio = world.site('studio')
