@@ -48,22 +48,22 @@ char *errand_id(const struct errand *errand, size_t depth)
 	return at && last && at <= last ? strndup(at, strcspn(at, " ")) : NULL;
 }
 
-/* FNV-1a of root and path. */
-static uint64_t hash_of(const struct errand *errand, const char *path)
+/* FNV-1a of both, with a "/" between. */
+static uint64_t hash_of(const char *first, const char *second)
 {
 	uint64_t hash = 0xcbf29ce484222325;
 
-	for (const char *p = errand->root->path; *p; p++)
+	for (const char *p = first; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
 	hash = (hash ^ '/') * 0x100000001b3;
-	for (const char *p = path; *p; p++)
+	for (const char *p = second; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
 	return hash;
 }
 
 void absent_note(const struct errand *errand, const char *path)
 {
-	struct absent absent = { hash_of(errand, path), clock_mono_ms() };
+	struct absent absent = { hash_of(errand->root->path, path), clock_mono_ms() };
 	struct drive *drive = errand->drive;
 
 	mutex_lock(&drive->lock);
@@ -75,7 +75,7 @@ bool absent_is_known(const struct errand *errand, const char *path, int64_t max_
 {
 	int64_t since_ms = clock_mono_ms() - max_age_ms;
 	struct drive *drive = errand->drive;
-	uint64_t hash = hash_of(errand, path);
+	uint64_t hash = hash_of(errand->root->path, path);
 	bool is_known = false;
 
 	mutex_lock(&drive->lock);
@@ -86,22 +86,10 @@ bool absent_is_known(const struct errand *errand, const char *path, int64_t max_
 	return is_known;
 }
 
-static uint64_t hash_of_revision(const char *id, const char *revision)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (const char *p = id; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
-	hash = (hash ^ '/') * 0x100000001b3;
-	for (const char *p = revision; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
-	return hash;
-}
-
 void seen_note(const struct errand *errand, const char *id, const char *revision,
 	       int64_t size)
 {
-	struct seen seen = { hash_of_revision(id, revision), size, clock_mono_ms() };
+	struct seen seen = { hash_of(id, revision), size, clock_mono_ms() };
 	struct drive *drive = errand->drive;
 	size_t at;
 
@@ -119,7 +107,7 @@ void seen_note(const struct errand *errand, const char *id, const char *revision
 bool seen_recall(const struct errand *errand, const char *id, const char *revision,
 		 int64_t *ret_size)
 {
-	uint64_t hash = hash_of_revision(id, revision);
+	uint64_t hash = hash_of(id, revision);
 	int64_t since_ms = clock_mono_ms() - errand->call->max_age_ms;
 	struct drive *drive = errand->drive;
 	bool is_known = false;
