@@ -41,15 +41,20 @@ static char *plan_key(int root, const char *rel)
 	return strf("%d:%s", root, rel);
 }
 
-struct plan *plans_find(struct plans *plans, int root, const char *rel)
+static struct plan *find_locked(const struct plans *plans, int root, const char *rel)
+	REQUIRES(&plans->lock)
 {
 	_cleanup_(freep) char *key = plan_key(root, rel);
+
+	return key ? map_get(&plans->map, key) : NULL;
+}
+
+struct plan *plans_find(struct plans *plans, int root, const char *rel)
+{
 	struct plan *plan;
 
-	if (!key)
-		return NULL;
 	mutex_lock(&plans->lock);
-	plan = map_get(&plans->map, key);
+	plan = find_locked(plans, root, rel);
 	mutex_unlock(&plans->lock);
 	return plan;
 }
@@ -126,13 +131,10 @@ void plan_set_error(struct plans *plans, struct plan *plan, const char *text,
 
 void plan_set_bytes(struct plans *plans, int root, const char *rel, int64_t bytes)
 {
-	_cleanup_(freep) char *key = plan_key(root, rel);
 	struct plan *plan;
 
-	if (!key)
-		return;
 	mutex_lock(&plans->lock);
-	plan = map_get(&plans->map, key);
+	plan = find_locked(plans, root, rel);
 	if (plan)
 		plan->bytes = bytes;
 	mutex_unlock(&plans->lock);
@@ -152,14 +154,11 @@ uint64_t plan_begin_job(struct plans *plans, struct plan *plan, int priority)
 
 bool plans_claim(struct plans *plans, int root, const char *rel, uint64_t job)
 {
-	_cleanup_(freep) char *key = plan_key(root, rel);
 	struct plan *plan;
 	bool is_ours;
 
-	if (!key)
-		return false;
 	mutex_lock(&plans->lock);
-	plan = map_get(&plans->map, key);
+	plan = find_locked(plans, root, rel);
 	is_ours = plan && plan->job == job;
 	if (is_ours)
 		plan->is_running = true;
@@ -181,13 +180,10 @@ bool plan_void_job(struct plans *plans, struct plan *plan)
 
 void plan_set_told(struct plans *plans, int root, const char *rel)
 {
-	_cleanup_(freep) char *key = plan_key(root, rel);
 	struct plan *plan;
 
-	if (!key)
-		return;
 	mutex_lock(&plans->lock);
-	plan = map_get(&plans->map, key);
+	plan = find_locked(plans, root, rel);
 	if (plan)
 		plan->is_told = true;
 	mutex_unlock(&plans->lock);
@@ -195,14 +191,11 @@ void plan_set_told(struct plans *plans, int root, const char *rel)
 
 bool plans_are_moving(struct plans *plans, int root, const char *rel)
 {
-	_cleanup_(freep) char *key = plan_key(root, rel);
 	const struct plan *plan;
 	bool are_moving;
 
-	if (!key)
-		return false;
 	mutex_lock(&plans->lock);
-	plan = map_get(&plans->map, key);
+	plan = find_locked(plans, root, rel);
 	are_moving = plan && (plan->phase == PLAN_DOWNLOAD ||
 			      plan->phase == PLAN_UPLOAD || plan->is_told);
 	mutex_unlock(&plans->lock);
@@ -211,13 +204,10 @@ bool plans_are_moving(struct plans *plans, int root, const char *rel)
 
 bool plans_glance(struct plans *plans, int root, const char *rel, struct plan_glance *ret)
 {
-	_cleanup_(freep) char *key = plan_key(root, rel);
 	struct plan *plan;
 
-	if (!key)
-		return false;
 	mutex_lock(&plans->lock);
-	plan = map_get(&plans->map, key);
+	plan = find_locked(plans, root, rel);
 	if (plan) {
 		*ret = (struct plan_glance){
 			.phase = plan->phase,
