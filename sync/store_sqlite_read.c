@@ -39,21 +39,33 @@ int store_sqlite_projects(struct store *store, store_name_fn *fn, void *context)
 	return r;
 }
 
+/* Which documents a walk gives. */
+struct choice {
+	const char *project; /* or NULL */
+	bool all;            /* not representations only */
+	const char *id;      /* or NULL */
+};
+
+#define OF_CHOICE                                               \
+	"SELECT doc.k, project.name, body FROM doc"             \
+	" JOIN project ON project.k = doc.project"              \
+	" WHERE doc.k > ?1 AND (?2 OR type = 'representation')" \
+	" AND (?3 IS NULL OR project.name = ?3)"
+
 /* The next rows after K. */
-static int read_page(struct store_sqlite *s, const char *project, bool all, int64_t k,
+static int read_page(struct store_sqlite *s, const struct choice *choice, int64_t k,
 		     struct page *page)
 {
+	int64_t all = choice->all;
 	DB_ROWS *rows = NULL;
 	int r;
 
 	buf_clear(&page->bytes);
 	page->n = 0;
-	r = db_query(s->db, &rows,
-		     "SELECT doc.k, project.name, body FROM doc"
-		     " JOIN project ON project.k = doc.project"
-		     " WHERE doc.k > ?1 AND (?2 OR type = 'representation')"
-		     " AND (?3 IS NULL OR project.name = ?3) ORDER BY doc.k",
-		     "iis", k, (int64_t)all, project);
+	r = choice->id ? db_query(s->db, &rows, OF_CHOICE " AND id = ?4 ORDER BY doc.k",
+				  "iiss", k, all, choice->project, choice->id)
+		       : db_query(s->db, &rows, OF_CHOICE " ORDER BY doc.k", "iis", k,
+				  all, choice->project);
 	while (r == 0 && page->n < PAGE_ROWS && page->bytes.len < PAGE_BYTES &&
 	       (r = db_step(rows)) > 0) {
 		struct page_row *row = &page->rows[page->n++];
@@ -69,10 +81,9 @@ static int read_page(struct store_sqlite *s, const char *project, bool all, int6
 	return r;
 }
 
-int store_sqlite_scan(struct store *store, const char *project, bool all,
-		      store_doc_fn *fn, void *context)
+static int walk(struct store_sqlite *s, const struct choice *choice, store_doc_fn *fn,
+		void *context)
 {
-	struct store_sqlite *s = store_sqlite_of(store);
 	_cleanup_(freep) struct page *page = calloc(1, sizeof(*page));
 	int64_t k = 0;
 	int r = page ? 0 : -ENOMEM;
@@ -81,7 +92,7 @@ int store_sqlite_scan(struct store *store, const char *project, bool all,
 	while (r == 0) {
 		r = store_sqlite_ready(s);
 		if (r == 0)
-			r = read_page(s, project, all, k, page);
+			r = read_page(s, choice, k, page);
 		if (r < 0 || page->n == 0)
 			break;
 		for (size_t i = 0; r == 0 && i < page->n; i++) {
@@ -96,6 +107,14 @@ int store_sqlite_scan(struct store *store, const char *project, bool all,
 	if (page)
 		buf_done(&page->bytes);
 	return r;
+}
+
+int store_sqlite_scan(struct store *store, const char *project, bool all,
+		      store_doc_fn *fn, void *context)
+{
+	struct choice choice = { .project = project, .all = all };
+
+	return walk(store_sqlite_of(store), &choice, fn, context);
 }
 
 /* ---- search ---- */
@@ -132,41 +151,6 @@ static int give_meant(void *context, const char *project, const void *bson, size
 	return search->n ? 0 : search->fn(search->context, project, bson, len);
 }
 
-static int give_by_id(struct store_sqlite *s, const char *project,
-		      const struct search *search, const char *id)
-{
-	_cleanup_(buf_done) struct buf names = { 0 }, bodies = { 0 }, lens = { 0 };
-	DB_ROWS *rows = NULL;
-	const char *name, *body;
-	size_t len;
-	int r;
-
-	r = store_sqlite_ready(s);
-	if (r == 0)
-		r = db_query(s->db, &rows,
-			     "SELECT project.name, body FROM doc"
-			     " JOIN project ON project.k = doc.project"
-			     " WHERE id = ?1 AND type = 'representation'"
-			     " AND (?2 IS NULL OR project.name = ?2)",
-			     "ss", id, project);
-	while (r == 0 && (r = db_step(rows)) > 0) {
-		name = db_text(rows, 0);
-		body = db_blob(rows, 1, &len);
-		buf_add(&names, name, strlen(name) + 1);
-		buf_add(&bodies, body, len);
-		r = buf_add(&lens, &len, sizeof(len));
-	}
-	name = names.data;
-	body = bodies.data;
-	for (size_t at = 0; r == 0 && at < lens.len; at += sizeof(len)) {
-		memcpy(&len, lens.data + at, sizeof(len));
-		r = search->fn(search->context, name, body, len);
-		name += strlen(name) + 1;
-		body += len;
-	}
-	return r;
-}
-
 /* Its parameters are the port's. */
 int store_sqlite_search(struct store *store, const char *project,
 			const struct store_where *where, size_t n, store_doc_fn *fn,
@@ -181,7 +165,9 @@ int store_sqlite_search(struct store *store, const char *project,
 	if (n_ids < n || !n)
 		return store_sqlite_scan(store, project, false, give_meant, &search);
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = give_by_id(store_sqlite_of(store), project, &search, where[i].id);
+		r = walk(store_sqlite_of(store),
+			 &(struct choice){ .project = project, .id = where[i].id }, fn,
+			 context);
 	return r;
 }
 
