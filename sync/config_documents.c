@@ -11,12 +11,7 @@
 
 static const char *provider_in(struct json_at sites, const char *name)
 {
-	struct json_at at = json_at_find(json_at_find(sites, name), "provider");
-	const char *text = NULL;
-
-	if (!json_at_is_text(at) || json_at_text(at, &text, NULL) < 0)
-		return NULL;
-	return text[0] ? text : NULL;
+	return json_at_find_text(json_at_find(sites, name), "provider");
 }
 
 /* The system's settings say it; those of projects did once. */

@@ -48,11 +48,12 @@ int config_openpype_machine(char **ret_machine, char **ret_origin)
 		log_warning("%s: set SITEFS_LOCAL_ID instead", error_text(&error, r));
 		return 0;
 	}
-	at = json_at_find(json_at_find(json_file_top(file), "registry"), "localId");
-	if (!json_at_is_text(at) || json_at_text(at, &text, NULL) < 0 || !text[0])
+	at = json_at_find(json_file_top(file), "registry");
+	text = json_at_find_text(at, "localId");
+	if (!text)
 		return 0;
 	*ret_machine = config_strip(text);
-	*ret_origin = strdup(json_at_where(at).text);
+	*ret_origin = strdup(json_at_where(json_at_find(at, "localId")).text);
 	return *ret_machine && *ret_origin ? 0 : -ENOMEM;
 }
 

@@ -72,11 +72,6 @@ static int compare_digest(struct hydrate_work *work, const struct provider_objec
 	return -EBADMSG;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static int check_revision(struct hydrate_work *work, struct provider_object *ret)
 {
 	struct hydrate_file *file = work->file;
@@ -93,8 +88,8 @@ static int check_revision(struct hydrate_work *work, struct provider_object *ret
 		hydrate_judge(file, r, &call);
 		return -EBADMSG;
 	}
-	if (ret->size == file->size && is_same(ret->id, file->id) &&
-	    is_same(ret->revision, file->revision))
+	if (ret->size == file->size && str_is_same(ret->id, file->id) &&
+	    str_is_same(ret->revision, file->revision))
 		return 0;
 	hydrate_fail(file, PROVIDER_CHANGED,
 		     "the object at the remote was changed while it was downloaded");
@@ -300,8 +295,8 @@ static int make_truth(const struct hydrate_file *file, struct truth *ret,
 	int r = 0;
 
 	*ret_is_new = old->size < 0 || !old->digest.has_sha256 || !old->digest.has_md5 ||
-		      !remote || !is_same(remote->id, file->id) ||
-		      !is_same(remote->revision, file->revision);
+		      !remote || !str_is_same(remote->id, file->id) ||
+		      !str_is_same(remote->revision, file->revision);
 	if (old->size >= 0) {
 		r = truth_copy(old, ret);
 	} else {

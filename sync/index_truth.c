@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sync/base/buf.h"
+
 #include "sync/columns.h"
 #include "sync/index_private.h"
 
@@ -71,11 +73,6 @@ int index_find_bytes(struct index *index, const char *site, int64_t size,
 	return found ? 0 : INDEX_NONE;
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static bool is_same_digest(const struct digest *a, const struct digest *b)
 {
 	return a->has_sha256 == b->has_sha256 && a->has_md5 == b->has_md5 &&
@@ -91,8 +88,8 @@ static bool is_same_truth(const struct truth *a, const struct truth *b)
 		const struct truth_remote *x = &a->remotes[i];
 		const struct truth_remote *y = &b->remotes[i];
 
-		if (!is_same_text(x->site, y->site) || !is_same_text(x->id, y->id) ||
-		    !is_same_text(x->revision, y->revision))
+		if (!str_is_same(x->site, y->site) || !str_is_same(x->id, y->id) ||
+		    !str_is_same(x->revision, y->revision))
 			return false;
 	}
 	return true;
@@ -176,12 +173,12 @@ static int is_same_object(struct index *index, int64_t node,
 	if (r <= 0)
 		return r;
 	return db_int(stmt, 0) == (int64_t)object->state &&
-	       is_same_text(db_text(stmt, 1), object->id) &&
-	       is_same_text(db_text(stmt, 2), object->revision) &&
-	       is_same_text(db_text(stmt, 3), object->document_id) &&
+	       str_is_same(db_text(stmt, 1), object->id) &&
+	       str_is_same(db_text(stmt, 2), object->revision) &&
+	       str_is_same(db_text(stmt, 3), object->document_id) &&
 	       db_int(stmt, 4) == object->size && db_int(stmt, 5) == object->mtime_ns &&
 	       db_int(stmt, 6) == (int64_t)object->fate &&
-	       is_same_text(db_text(stmt, 7), object->who) &&
+	       str_is_same(db_text(stmt, 7), object->who) &&
 	       db_int(stmt, 8) == object->at_ms;
 }
 

@@ -320,6 +320,14 @@ int json_at_text(struct json_at at, const char **ret, struct error *error)
 	return 0;
 }
 
+const char *json_at_find_text(struct json_at object, const char *key)
+{
+	struct json_at at = json_at_find(object, key);
+	const char *text = json_at_is_text(at) ? node_of(at)->valuestring : NULL;
+
+	return text && text[0] ? text : NULL;
+}
+
 int json_at_number(struct json_at at, double *ret, struct error *error)
 {
 	const char *text = json_at_is_text(at) ? node_of(at)->valuestring : NULL;

@@ -67,6 +67,8 @@ int json_at_error(struct json_at at, struct error *error, const char *fmt, ...)
 	_printf_(3, 4);
 /* A text, borrowed. -EINVAL. */
 int json_at_text(struct json_at at, const char **ret, struct error *error);
+/* The text under KEY, borrowed; NULL where there is none, or an empty one. */
+const char *json_at_find_text(struct json_at object, const char *key);
 /* A number, or a text that is one. -EINVAL. */
 int json_at_number(struct json_at at, double *ret, struct error *error);
 /* true or false, or a text that says so. -EINVAL. */

@@ -85,14 +85,9 @@ bool openpype_is_empty(const struct openpype *openpype)
 	return !openpype->n_candidates && !openpype->n_projects;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* ---- taking documents ---- */
 
-/* 'project settings 3.15.4 of "demo" in OpenPype', as errors and origins call it. */
+/* 'OpenPype's project_settings 3.15.4 of "demo"', as errors and origins call it. */
 static char *name_of(const struct doc_settings *doc)
 {
 	static const char *const names[] = {
@@ -346,7 +341,7 @@ static const struct candidate *choose(const struct openpype *openpype,
 	for (size_t i = 0; i < openpype->n_candidates; i++) {
 		const struct candidate *candidate = &openpype->candidates[i];
 
-		if (candidate->kind != kind || !is_same(candidate->project, project))
+		if (candidate->kind != kind || !str_is_same(candidate->project, project))
 			continue;
 		if (!best || is_before(candidate->version, best->version, current))
 			best = candidate;
@@ -386,12 +381,9 @@ static int get_local(const struct openpype *openpype, const char *project,
 
 static const char *linux_path(struct json_at root)
 {
-	struct json_at at = json_at_find(root, "linux");
-	const char *text = "";
+	const char *text = json_at_find_text(root, "linux");
 
-	if (json_at_is_text(at) && json_at_text(at, &text, NULL) < 0)
-		return "";
-	return text;
+	return text ? text : "";
 }
 
 /* Every root of A has the same folder on this platform in B. */
@@ -473,17 +465,6 @@ int openpype_roots(const struct openpype *openpype, const char *name, struct jso
 
 /* ---- questions ---- */
 
-/* Borrowed; NULL where there is none, or an empty one. */
-static const char *text_of(struct json_at object, const char *key)
-{
-	struct json_at at = json_at_find(object, key);
-	const char *text = NULL;
-
-	if (!json_at_is_text(at) || json_at_text(at, &text, NULL) < 0)
-		return NULL;
-	return text[0] ? text : NULL;
-}
-
 static bool says_yes(struct json_at object)
 {
 	struct json_at at = json_at_find(object, "enabled");
@@ -505,9 +486,9 @@ const char *openpype_site(const struct openpype_view *view, const char *key,
 	const char *name = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(view->local) && !name; i++)
-		name = text_of(view->local[i], key);
+		name = json_at_find_text(view->local[i], key);
 	for (size_t i = 0; i < ARRAY_SIZE(view->settings) && !name; i++)
-		name = text_of(json_at_find(view->settings[i], "config"), key);
+		name = json_at_find_text(json_at_find(view->settings[i], "config"), key);
 	if (!name) /* the default of both */
 		name = OPENPYPE_STUDIO;
 	return strcmp(name, OPENPYPE_LOCAL) == 0 ? machine : name;

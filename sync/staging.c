@@ -75,19 +75,14 @@ static void blocks_done(struct blocks *blocks)
 
 /* ---- opening ---- */
 
-static bool is_same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* The row is of what we are to fetch, and its file is there as it should be. */
 static int open_kept(struct staging *staging, const struct staged *row)
 {
 	_cleanup_(closep) int fd = -1;
 	struct stat st;
 
-	if (!is_same_text(row->remote_id, staging->row.remote_id) ||
-	    !is_same_text(row->revision, staging->row.revision) ||
+	if (!str_is_same(row->remote_id, staging->row.remote_id) ||
+	    !str_is_same(row->revision, staging->row.revision) ||
 	    row->size != staging->row.size || strchr(row->name, '/'))
 		return JOURNAL_NONE;
 	fd = openat(staging->dir_fd, row->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);

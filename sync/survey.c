@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sync/base/buf.h"
 #include "sync/base/clock.h"
 #include "sync/base/path.h"
 
@@ -156,19 +157,14 @@ static int find_missing(struct look *look)
 	return 0;
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static bool is_news(const struct look *look, const struct index_object *object)
 {
 	const struct index_object *known = &look->path.object;
 
-	return known->state != object->state || !is_same_text(known->id, object->id) ||
-	       !is_same_text(known->revision, object->revision) ||
+	return known->state != object->state || !str_is_same(known->id, object->id) ||
+	       !str_is_same(known->revision, object->revision) ||
 	       known->size != object->size || known->fate != object->fate ||
-	       !is_same_text(known->who, object->who);
+	       !str_is_same(known->who, object->who);
 }
 
 static int tell(const struct look *look)

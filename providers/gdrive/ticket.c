@@ -141,16 +141,11 @@ int ticket_parse(const char *text, struct ticket *ret)
 	return 0;
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 bool ticket_is_of(const struct ticket *token, const struct provider_put *put,
 		  const char *parent)
 {
 	return token->size == put->size && token->mtime_ns == put->mtime_ns &&
-	       is_same_text(token->previous, put->previous) &&
-	       is_same_text(token->parent, parent) &&
+	       str_is_same(token->previous, put->previous) &&
+	       str_is_same(token->parent, parent) &&
 	       !digest_differs(&token->source, &put->digest);
 }

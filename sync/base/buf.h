@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "sync/base/cleanup.h"
 
@@ -30,5 +31,10 @@ char *buf_take(struct buf *buf);
 
 /* asprintf that returns NULL on failure. */
 char *strf(const char *fmt, ...) _printf_(1, 2);
+/* Equal, or both NULL. */
+static inline bool str_is_same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
 /* Copies TEXT into an array of SIZE bytes, cut at the end where it is longer. */
 void str_cut(char *ret, size_t size, const char *text);
