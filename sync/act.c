@@ -43,7 +43,7 @@ static void wait_on(struct engine *engine, struct plan *plan,
 {
 	int64_t ms = (clock_mono_ms() - plan->since_ms) / 4;
 
-	plan->is_patient = decision->state != FILE_QUEUED;
+	plan_set_patient(&engine->plans, plan, decision->state != FILE_QUEUED);
 	if (ms < WAIT_MIN_MS)
 		ms = WAIT_MIN_MS;
 	look_again(engine, plan, ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms);
@@ -99,7 +99,7 @@ static void fail_source(struct engine *engine, struct plan *plan,
 				      engine->config->remote_site, &record->remote),
 		      &record->remote, text);
 	plan_set_error(&engine->plans, plan, text, true);
-	plan->is_patient = true;
+	plan_set_patient(&engine->plans, plan, true);
 	look_again(engine, plan, engine->config->timing.retry_max_ms);
 	log_warning("'%s' is recorded at '%s', but it is not under %s", record->path,
 		    engine->config->active_site, roots_path(engine->roots, plan->root));
@@ -256,8 +256,8 @@ static void start_upload(struct engine *engine, struct plan *plan,
 		return;
 	}
 	order.ids = ids;
-	plan->size = assessment->st.st_size;
-	order.job = plan_begin_job(&engine->plans, plan, order.priority);
+	order.job = plan_begin_job(&engine->plans, plan, order.priority,
+				   assessment->st.st_size);
 	if (upload_start(engine, assessment, &order) == 0) {
 		plan_set_phase(&engine->plans, plan, PLAN_UPLOAD);
 		return;
@@ -439,7 +439,7 @@ static void act_on_path(struct engine *engine, struct plan *plan,
 		start_check(engine, plan, check_disk_start(engine, assessment));
 		return;
 	case ACT_RECHECK:
-		plan->is_patient = true;
+		plan_set_patient(&engine->plans, plan, true);
 		plan_set_error(&engine->plans, plan, decision->why, true);
 		if (plan->n_faults == 0) {
 			plan->n_faults = 1;
@@ -491,7 +491,7 @@ void act_on(struct engine *engine, struct plan *plan, struct assessment *assessm
 	outbox_rows_done(&rows);
 	forget_failure(engine, plan, assessment);
 	if (!plan->is_failed)
-		plan->is_patient = false;
+		plan_set_patient(&engine->plans, plan, false);
 	if (plan->is_forced && assessment->disk != DISK_NOTHING &&
 	    assessment->disk != DISK_BLOCKED && assessment->path.n_records) {
 		act_force(engine, plan, assessment);

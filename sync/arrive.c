@@ -258,7 +258,7 @@ static void not_arrived(struct engine *engine, struct plan *plan, const struct m
 		return;
 	plan->is_of_reading = is_on_demand;
 	plan_set_error(&engine->plans, plan, text, true);
-	plan->is_patient = true;
+	plan_set_patient(&engine->plans, plan, true);
 	/* no room here, or a lost root, is a fault of the site, not of the file (law 8) */
 	if (mail->result != -ENOSPC && mail->result != -EDQUOT && mail->result != -ESTALE)
 		count_try(engine, mail);

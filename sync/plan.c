@@ -140,7 +140,15 @@ void plan_set_bytes(struct plans *plans, int root, const char *rel, int64_t byte
 	mutex_unlock(&plans->lock);
 }
 
-uint64_t plan_begin_job(struct plans *plans, struct plan *plan, int priority)
+void plan_set_patient(struct plans *plans, struct plan *plan, bool is_patient)
+{
+	mutex_lock(&plans->lock);
+	plan->is_patient = is_patient;
+	mutex_unlock(&plans->lock);
+}
+
+uint64_t plan_begin_job(struct plans *plans, struct plan *plan, int priority,
+			int64_t size)
 {
 	uint64_t job;
 
@@ -148,6 +156,7 @@ uint64_t plan_begin_job(struct plans *plans, struct plan *plan, int priority)
 	job = plan->job = ++plans->last_job;
 	plan->is_running = false;
 	plan->priority = priority;
+	plan->size = size;
 	mutex_unlock(&plans->lock);
 	return job;
 }

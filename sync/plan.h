@@ -69,8 +69,10 @@ void plan_set_wanted(struct plans *plans, struct plan *plan, enum plan_phase wan
 /* TEXT NULL: no failure to show. */
 void plan_set_error(struct plans *plans, struct plan *plan, const char *text,
 		    bool is_failed);
-/* An upload is submitted: its number, which the job brings to plans_claim(). */
-uint64_t plan_begin_job(struct plans *plans, struct plan *plan, int priority);
+void plan_set_patient(struct plans *plans, struct plan *plan, bool is_patient);
+/* An upload of SIZE bytes is submitted: its number, which the job brings to plans_claim(). */
+uint64_t plan_begin_job(struct plans *plans, struct plan *plan, int priority,
+			int64_t size);
 /* Worker: the upload of that number begins; false where it is void. */
 bool plans_claim(struct plans *plans, int root, const char *rel, uint64_t job);
 /* Sync thread: the upload is void, unless it has begun: false then. */

@@ -65,7 +65,7 @@ static void failed(struct engine *engine, struct plan *plan, const struct mail *
 							    .what = "failed",
 							    .state = FILE_FAILED,
 							    .text = text });
-	plan->is_patient = true;
+	plan_set_patient(&engine->plans, plan, true);
 	if (mail->result == PROVIDER_EXISTS) {
 		plan_set_due(&engine->plans, plan, INT64_MAX);
 		return;
