@@ -158,12 +158,25 @@ void mongoc_log(mongoc_log_level_t level, const char *domain, const char *format
 	log_debug("mongodb driver, %s: %s", domain, text);
 }
 
+/* What does not ask for more is acknowledged by the primary alone. The server's own default (5.0 and later) would wait for
+ * a majority without an end: beats and what is given back would stand in the way of all else. */
+static void set_write_concern(mongoc_client_t *client)
+{
+	mongoc_write_concern_t *concern = mongoc_write_concern_new();
+
+	mongoc_write_concern_set_w(concern, 1);
+	mongoc_client_set_write_concern(client, concern);
+	mongoc_write_concern_destroy(concern);
+}
+
 mongoc_client_t *store_mongo_client(const struct store_mongo *s)
 {
 	mongoc_client_t *client = mongoc_client_new_from_uri(s->uri);
 
-	if (client)
-		mongoc_client_set_error_api(client, MONGOC_ERROR_API_VERSION_2);
+	if (!client)
+		return NULL;
+	mongoc_client_set_error_api(client, MONGOC_ERROR_API_VERSION_2);
+	set_write_concern(client);
 	return client;
 }
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from conftest import start_mongod
-from harness import wait_until
+from harness import DEADLINE, wait_until
 from mongod import CommandFailed, Trio
 
 FILES = [f'frames/f.{frame:03d}.exr' for frame in range(10)]
@@ -54,3 +54,23 @@ def test_what_was_rolled_back_is_recorded_again(world, studio, home, trio):
     wait_until(lambda: '"newState":"ROLLBACK"' in primary.log(), 'the old one takes back what it had')
     wait_until(lambda: json.dumps(docs_of(world, primary)) == json.dumps(world.hand.docs()), 'and is as the others')
     assert is_recorded_everywhere(world.hand.docs())
+
+
+@pytest.mark.mongodb('trio')
+def test_a_daemon_starts_and_works_while_no_majority_follows(world, studio, home, trio):
+    """Files are read and the primary is told; only what must outlive it waits for the others."""
+    data = world.publish(*FILES)
+    daemon = home.mount()
+    wait_until(lambda: len(home.shown('frames')) == len(FILES), 'they are listed')
+    daemon.end()
+    primary = trio.find_primary()
+    trio.set_replication(primary, False)
+    daemon = home.mount()
+    wait_until(lambda: len(home.shown('frames')) == len(FILES), 'they are listed again')
+    assert [home.read(rel) for rel in FILES] == data
+    wait_until(lambda: is_recorded_everywhere(docs_of(world, primary)), 'the primary has it, at once',
+               DEADLINE / 2)
+    daemon.end()
+    trio.set_replication(primary, True)
+    home.mount()
+    wait_until(lambda: home.status()['outbox'] == 0, 'and it is acknowledged')
