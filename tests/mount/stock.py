@@ -42,6 +42,7 @@ class StockServer:
         self.connection = world.mongod.connect(world.database)
         self.updates = []  # (kind, file id, site), as they are sent
         self.faults = []
+        self.n_idle = 0  # rounds that found nothing to do
         self.refuses = lambda path: None  # the text of the error that a copy of that file meets
         self.is_stopping = threading.Event()
         self.may_copy = threading.Event()  # cleared: copies stand still, as over a slow line
@@ -114,11 +115,14 @@ class StockServer:
         return 'download' if local is None or is_open(local) else None
 
     def round(self):
+        is_idle = True
         for doc in self.find()[:LIMIT]:
             for file in doc['files']:
                 kind = self.judge(file)
                 if kind:
+                    is_idle = False
                     self.transfer(doc, file, kind)
+        self.n_idle += is_idle
 
     # ---- doing it ----
 

@@ -30,8 +30,12 @@ def is_done(world, *sites):
     return all(gui_status(doc, site) == 'ok' for doc in docs_of(world) for site in sites)
 
 
-def settles(world, stock):
-    """The stock server finds nothing to do, and the documents stand still."""
+def settles(world, studio, stock):
+    """Whoever was slower has ended as well, nobody finds anything to do, and the documents stand still."""
+    idle = stock.n_idle
+    # The round that goes on now may have looked before.
+    wait_until(lambda: not stock.thread.is_alive() or stock.n_idle > idle + 1, 'the stock server has ended')
+    wait_until(lambda: studio.status()['outbox'] == 0, 'sitefs has told all')
     docs = json.dumps(world.hand.docs())
     stays(lambda: json.dumps(world.hand.docs()) == docs, 'the documents stand still', 1)
     assert not any(stock.judge(file) for doc in stock.find() for file in doc['files'])
@@ -60,7 +64,7 @@ def test_each_serves_a_site(world, studio):
     daemon = studio.sync()
     with serve(world, studio, ARTIST, artist) as stock:
         wait_until(lambda: is_done(world, 'studio', REMOTE, ARTIST), 'all is everywhere, as its window shows it')
-        settles(world, stock)
+        settles(world, studio, stock)
     assert daemon.is_running
     after = world.hand.dump()
     assert without(before, 'studio', REMOTE, ARTIST) == without(after, 'studio', REMOTE, ARTIST)
@@ -84,7 +88,7 @@ def test_both_serve_one_site(world, studio):
         wait_until(lambda: 'progress' in [kind for kind, *_ in stock.updates], 'it has begun')
         daemon = studio.sync()
         wait_until(lambda: is_done(world, 'studio', REMOTE), 'all is sent, as its window shows it')
-        settles(world, stock)
+        settles(world, studio, stock)
     assert daemon.is_running
     assert without(before, REMOTE) == without(world.hand.dump(), REMOTE)
     assert all(world.remote_file(rel).read_bytes() == data for rel, data in files.items())
@@ -143,7 +147,7 @@ def test_tries_are_counted_by_both(world, studio):
     studio.write('shot/c')
     studio.sitefs('retry', studio.root / 'shot/c')
     wait_until(lambda: is_done(world, 'studio', REMOTE), 'all is sent')
-    settles(world, stock)
+    settles(world, studio, stock)
     stock.end()
 
 
