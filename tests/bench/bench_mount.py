@@ -7,6 +7,8 @@ rounds' ratios is printed (1.00: as fast as the disk, 0.50: takes twice as long)
     sitefs    a mount as it comes; the heading says whether local files are read by the kernel itself
     daemon    a mount with -o nopassthrough: every read and write goes through the daemon
     rclone    `rclone mount` of the folder, where it is installed
+    floor     the least that any mount costs here: a daemon that only answers (bench_mount_floor), as root. It lists
+              nothing and writes nothing, so only frames and lstat have such a column
 
     bench_mount.py [--quick] [--rounds N] [--only WORD] [--sides disk,sitefs] [--below FOLDER] --build BUILD
     bench_mount.py --inodes N --build BUILD        memory and descriptors with N looked-up files, and after forget
@@ -32,6 +34,7 @@ from harness import mounts, wait_until  # noqa: E402
 
 FULL = {'large': 2 << 30, 'random': 200_000, 'small': 5000, 'frames': 500, 'list': 20_000, 'tree': 100_000}
 QUICK = {'large': 256 << 20, 'random': 40_000, 'small': 1000, 'frames': 50, 'list': 4000, 'tree': 10_000}
+OF_FLOOR = ('frames of 100 KiB, pinned', 'frames of 100 KiB', 'frames of 4 MiB', 'open and close', 'lstat')
 SMALL, FRAME = 100 << 10, 4 << 20
 DEADLINE = 60
 
@@ -124,23 +127,34 @@ class Bench:
         wait_until(lambda: str(mnt) in mounts() or process.poll() is not None, 'rclone is mounted')
         return Side('rclone', mnt, process)
 
+    def start_floor(self, root):
+        mnt = self.dir / 'floor/mnt'
+        mnt.mkdir()
+        process = subprocess.Popen([self.build / 'tests/bench/bench_mount_floor', root, mnt])
+        wait_until(lambda: str(mnt) in mounts() or process.poll() is not None, 'the floor is mounted')
+        return Side('floor', mnt, process)
+
     def start_all(self):
         data = self.make_data()
         wanted = self.args.sides.split(',')
         for name in wanted:
-            if name == 'rclone' and not shutil.which('rclone'):
+            if (name == 'rclone' and not shutil.which('rclone')) or (name == 'floor' and not self.is_root):
                 continue
             root = self.make_root(name, data)
             if name == 'disk':
                 self.sides.append(Side(name, root))
             elif name == 'rclone':
                 self.sides.append(self.start_rclone(root))
+            elif name == 'floor':
+                self.sides.append(self.start_floor(root))
             else:
                 self.sides.append(self.start(name, root, *(['nopassthrough'] if name == 'daemon' else [])))
 
     def end(self):
         for side in self.sides:
-            if side.process:
+            if side.name == 'floor':
+                subprocess.run(['umount', side.path], check=False)
+            elif side.process:
                 side.process.send_signal(signal.SIGTERM)
         for side in self.sides:
             if side.process:
@@ -209,16 +223,17 @@ class Bench:
         return self.command('find', side.path / 'tree', '-size', '+1')
 
     def run_row(self, words, amount, unit, work, is_cold):
-        took = {side.name: [] for side in self.sides}
-        for side in self.sides if not is_cold and words != 'rm -rf' else ():
+        sides = [side for side in self.sides if side.name != 'floor' or words in OF_FLOOR]
+        took = {side.name: [] for side in sides}
+        for side in sides if not is_cold and words != 'rm -rf' else ():
             work(side)
             if words == 'untar':
                 self.remove(side)
         if words == 'rm -rf':
-            for side in self.sides:
+            for side in sides:
                 self.untar(side)
         for _ in range(self.args.rounds):
-            for side in self.sides:
+            for side in sides:
                 if is_cold:
                     self.drop()
                 took[side.name].append(work(side))
@@ -227,12 +242,13 @@ class Bench:
                 if words == 'rm -rf':
                     self.untar(side)
         if words == 'rm -rf':
-            for side in self.sides:
+            for side in sides:
                 self.remove(side)
         disk = took[self.sides[0].name]
         cells = [f'{amount / statistics.median(disk):12,.0f} {unit}/s']
         for side in self.sides[1:]:
-            cells.append(f'{statistics.median(a / b for a, b in zip(disk, took[side.name])):8.2f}')
+            ratios = [a / b for a, b in zip(disk, took.get(side.name, []))]
+            cells.append(f'{statistics.median(ratios):8.2f}' if ratios else f'{"":8}')
         print(f'{words:26}', *cells, flush=True)
 
     def run(self):
@@ -306,7 +322,7 @@ def main():
     parser.add_argument('--quick', action='store_true', help='an eighth of the size')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--only', help='rows with this word')
-    parser.add_argument('--sides', default='disk,sitefs,daemon,rclone')
+    parser.add_argument('--sides', default='disk,sitefs,daemon,rclone,floor')
     parser.add_argument('--below', help='folder on the disk to be measured')
     parser.add_argument('--inodes', type=int, help='instead: memory with this many')
     bench = Bench(parser.parse_args())
