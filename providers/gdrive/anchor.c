@@ -249,7 +249,7 @@ static int enter_own(const struct errand *errand, struct place *ret)
 	return r == 0 ? take_place(&file, ret) : r;
 }
 
-/* Follows the path of the configuration. */
+/* Follows the path of the configuration. PROVIDER_GONE. */
 static int resolve(const struct errand *errand, bool can_create, struct place *ret)
 {
 	_cleanup_(freep) char *path = NULL;
@@ -268,10 +268,6 @@ static int resolve(const struct errand *errand, bool can_create, struct place *r
 		if (r == PROVIDER_GONE && can_create)
 			r = make_level(errand, name, ret);
 	}
-	if (r == PROVIDER_GONE)
-		return no_root(errand,
-			       "does not exist at Drive, or is not shared with the "
-			       "account: share it, or make it with --create-root");
 	return r;
 }
 
@@ -354,12 +350,38 @@ static int check_folder(const struct errand *errand, const char *id)
 	return 0;
 }
 
+/* Its path leads nowhere: what became of the one that was there. */
+static int look_for_lost(const struct errand *errand)
+{
+	struct anchor *root = errand->root;
+	_cleanup_(freep) char *id = NULL;
+	bool was_known;
+	int r;
+
+	mutex_lock(&root->lock);
+	was_known = root->id || root->expected;
+	if (was_known)
+		id = strdup(root->id ? root->id : root->expected);
+	mutex_unlock(&root->lock);
+	if (!was_known)
+		return no_root(errand,
+			       "does not exist at Drive, or is not shared with the "
+			       "account: share it, or make it with --create-root");
+	r = id ? check_folder(errand, id) : -ENOMEM;
+	if (r != 0)
+		return r;
+	return no_root(errand, "lies elsewhere at Drive now: it, or a folder above it, "
+			       "was moved or renamed");
+}
+
 /* Learns what the root is, by name. */
 static int look(const struct errand *errand, bool can_create)
 {
 	_cleanup_(place_done) struct place place = { 0 };
 	int r = resolve(errand, can_create, &place);
 
+	if (r == PROVIDER_GONE)
+		return look_for_lost(errand);
 	return r == 0 ? settle(errand, &place) : r;
 }
 
@@ -412,16 +434,12 @@ int anchor_probe(const struct errand *errand, bool can_create)
 {
 	struct anchor *root = errand->root;
 	bool is_known;
-	int r;
 
 	mutex_lock(&root->lock);
 	is_known = root->id || root->expected;
 	mutex_unlock(&root->lock);
 	/* one that is lost is brought back, not made anew */
-	r = look(errand, can_create && !is_known);
-	if (r == PROVIDER_GONE)
-		return no_root(errand, "is gone");
-	return r;
+	return look(errand, can_create && !is_known);
 }
 
 char *anchor_corpora(struct anchor *root)
