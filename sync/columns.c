@@ -98,3 +98,21 @@ int column_remotes(struct sqlite3_stmt *stmt, int column, struct truth *truth)
 			return r;
 	}
 }
+
+int pack_files(struct buf *buf, const struct truth_files *files)
+{
+	for (size_t i = 0; i < files->n; i++)
+		pack_text(buf, files->refs[i]);
+	return buf->has_failed ? -ENOMEM : 0;
+}
+
+int column_files(struct sqlite3_stmt *stmt, int column, struct truth_files *ret)
+{
+	size_t len, pos = 0;
+	const char *data = db_blob(stmt, column, &len), *ref;
+	int r = 0;
+
+	while (r == 0 && (ref = unpack_text(data, len, &pos)))
+		r = truth_files_add_ref(ret, ref);
+	return r;
+}

@@ -34,5 +34,8 @@ int pack_text(struct buf *buf, const char *text);
 const char *unpack_text(const char *data, size_t len, size_t *pos);
 
 int pack_remotes(struct buf *buf, const struct truth *truth);
+/* The same of the ids of files. */
+int pack_files(struct buf *buf, const struct truth_files *files);
+int column_files(struct sqlite3_stmt *stmt, int column, struct truth_files *ret);
 /* Adds to TRUTH what pack_remotes() wrote in the blob of that column. 0 or -ENOMEM. */
 int column_remotes(struct sqlite3_stmt *stmt, int column, struct truth *truth);

@@ -28,7 +28,7 @@ static const char *schema =
 	"	progress REAL,"
 	"	truth_project TEXT," /* NULL: no truth record */
 	"	truth_key TEXT, size INTEGER, mtime INTEGER, sha256 BLOB, md5 BLOB,"
-	"	remotes BLOB, is_replacing INTEGER NOT NULL);"
+	"	remotes BLOB, is_replacing INTEGER NOT NULL, files BLOB, before BLOB);"
 	"CREATE TABLE IF NOT EXISTS stamp("
 	"	root INTEGER, rel TEXT, kind INTEGER NOT NULL,"
 	"	dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL,"
@@ -102,6 +102,23 @@ static int check_pages(struct db *db)
 	return r < 0 ? r : 0;
 }
 
+/* Columns younger than the version, which they do not change. */
+static int add_columns(struct db *db)
+{
+	DB_ROWS *stmt = NULL;
+	int r = db_query(db, &stmt,
+			 "SELECT 1 FROM pragma_table_info('outbox') WHERE name='before'",
+			 "");
+
+	if (r == 0)
+		r = db_step(stmt);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	db_end(steal(stmt));
+	return db_exec(db, "BEGIN; ALTER TABLE outbox ADD COLUMN files BLOB;"
+			   "ALTER TABLE outbox ADD COLUMN before BLOB; COMMIT");
+}
+
 static int load(struct journal *journal)
 {
 	int r = journal_load_outbox(journal);
@@ -129,6 +146,8 @@ static int open_tables(struct journal *journal, const char *path, struct error *
 				 path);
 	if (r == 0 && version < JOURNAL_VERSION)
 		r = db_exec(journal->db, schema);
+	if (r == 0)
+		r = add_columns(journal->db);
 	if (r == 0)
 		r = db_pool_new(path, &journal->readers);
 	if (r == 0)

@@ -90,9 +90,13 @@ static int insert_row(struct journal *journal, const struct outbox_row *row)
 {
 	const struct record *record = &row->record;
 	const struct truth *truth = &row->truth;
-	_cleanup_(buf_done) struct buf remotes = { 0 };
+	_cleanup_(buf_done) struct buf remotes = { 0 }, files = { 0 }, before = { 0 };
 	int r = row->has_truth ? pack_remotes(&remotes, truth) : 0;
 
+	if (r == 0 && row->has_truth)
+		r = pack_files(&files, &truth->files);
+	if (r == 0 && row->has_truth)
+		r = pack_files(&before, &truth->before);
 	if (r < 0)
 		return r;
 	return db_run(
@@ -100,9 +104,9 @@ static int insert_row(struct journal *journal, const struct outbox_row *row)
 		"INSERT INTO outbox(op, project, repre, file, path, site, had_presence,"
 		" had_created, had_id, id, created, tries, error, failed, progress,"
 		" truth_project, truth_key, size, mtime, sha256, md5, remotes,"
-		" is_replacing) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?, ?, ?, ?, ?, ?)",
-		"isssssiissiisidssii" DIGEST_TYPES "bi",
+		" is_replacing, files, before) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"isssssiissiisidssii" DIGEST_TYPES "bibb",
 		(int64_t)(row->has_record ? record->op : 0), record->project,
 		record->repre, record->file, record->path, record->site,
 		(int64_t)record->had_presence, record->had_created_ms, record->had_id,
@@ -110,7 +114,8 @@ static int insert_row(struct journal *journal, const struct outbox_row *row)
 		record->failed_ms, record->progress,
 		row->has_truth ? truth->project : NULL, truth->key, truth->size,
 		truth->mtime_ns, DIGEST_BIND(&truth->digest), (const void *)remotes.data,
-		remotes.len, (int64_t)row->is_replacing);
+		remotes.len, (int64_t)row->is_replacing, (const void *)files.data,
+		files.len, (const void *)before.data, before.len);
 }
 
 int journal_outbox_add(struct journal *journal, const struct outbox_row *rows, size_t n)
@@ -163,7 +168,11 @@ static int load_truth(struct sqlite3_stmt *stmt, struct truth *ret)
 	ret->size = db_int(stmt, 19);
 	ret->mtime_ns = db_int(stmt, 20);
 	column_digest(stmt, 21, &ret->digest);
-	return r < 0 ? r : column_remotes(stmt, 23, ret);
+	if (r == 0)
+		r = column_remotes(stmt, 23, ret);
+	if (r == 0)
+		r = column_files(stmt, 25, &ret->files);
+	return r < 0 ? r : column_files(stmt, 26, &ret->before);
 }
 
 static int load_row(struct sqlite3_stmt *stmt, struct outbox_row *ret)

@@ -184,9 +184,9 @@ struct store_ops {
 	 * result some may be made. Doing them again is doing them once. */
 	int (*edit)(struct store *store, const struct site_edit *edits, size_t n,
 		    struct site_edited *results);
-	/* Adds the record, or completes the one that says the same bytes (digests, remotes); where it
-	 * says other bytes: replaced if REPLACE, else STORE_CONFLICT. REPLACE takes over the mtime of
-	 * the same bytes too. -EINVAL: no size. */
+	/* Adds the record, or completes the one that says the same bytes (digests, remotes, files); where it
+	 * says other bytes: replaced if REPLACE or if it is of none but the files TRUTH->before, else
+	 * STORE_CONFLICT. REPLACE takes over the mtime of the same bytes too. -EINVAL: no size. */
 	int (*put_truth)(struct store *store, const struct truth *truth, bool replace);
 	/* Inserts documents as they are. results[i] = 0, STORE_EXISTS or STORE_REFUSED; never alters
 	 * one. -EINVAL: no name for a project. */

@@ -8,7 +8,8 @@
  * entries of `sites` changed and publishes inserted; and "<AVALON_DB>_sitefs", all of which is ours:
  *
  *   meta      {_id: "identity", value}              made with the database
- *   truth     {_id: {p: project, k: key}, rev, size, mtime_ns, sha256, md5, remotes: [{site, id, revision}]}
+ *   truth     {_id: {p: project, k: key}, rev, size, mtime_ns, sha256, md5, remotes: [{site, id, revision}],
+ *              files: ["REPRE/FILE"]}
  *   lease     {_id: key, owner, epoch, ids}         sync/store_mongo_lease.c
  *   reserved  {_id: key, id}                        sync/store_mongo_reserve.c
  *   owner     {_id: owner, beat}

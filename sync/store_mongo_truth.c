@@ -43,6 +43,13 @@ static int read_remote(const bson_iter_t *element, struct truth *ret)
 	return site ? truth_set_remote(ret, site, id, revision) : 0;
 }
 
+static int read_file(const bson_iter_t *element, struct truth *ret)
+{
+	const char *ref = bson_get_text(element);
+
+	return ref ? truth_files_add_ref(&ret->files, ref) : 0;
+}
+
 static int read_name(const bson_iter_t *id, struct truth *ret)
 {
 	bson_iter_t it;
@@ -87,6 +94,10 @@ static int read_field(const bson_iter_t *it, struct truth *ret, int64_t *ret_rev
 		 bson_iter_recurse(it, &list))
 		while (r == 0 && bson_iter_next(&list))
 			r = read_remote(&list, ret);
+	else if (strcmp(key, "files") == 0 && BSON_ITER_HOLDS_ARRAY(it) &&
+		 bson_iter_recurse(it, &list))
+		while (r == 0 && bson_iter_next(&list))
+			r = read_file(&list, ret);
 	return r;
 }
 
@@ -184,6 +195,20 @@ static void append_text(bson_t *doc, const char *key, const char *text)
 		bson_append_utf8(doc, key, -1, text, -1);
 }
 
+static void append_files(bson_t *doc, const struct truth_files *files)
+{
+	bson_t list;
+
+	BSON_APPEND_ARRAY_UNSAFE_BEGIN(doc, "files", &list);
+	for (size_t i = 0; i < files->n; i++) {
+		char key[24];
+
+		snprintf(key, sizeof(key), "%zu", i);
+		append_text(&list, key, files->refs[i]);
+	}
+	bson_append_array_end(doc, &list);
+}
+
 static bson_t *write_truth(const struct truth *truth, int64_t rev)
 {
 	const struct digest *digest = &truth->digest;
@@ -211,6 +236,7 @@ static bson_t *write_truth(const struct truth *truth, int64_t rev)
 		bson_append_document_end(&remotes, &remote);
 	}
 	bson_append_array_end(doc, &remotes);
+	append_files(doc, &truth->files);
 	return doc;
 }
 
@@ -262,7 +288,7 @@ static int put_once(struct store_mongo *s, mongoc_collection_t *collection,
 		if (r < 0 || !is_changed)
 			return r;
 		truth = &old;
-	} else if (r == 0 && !replace) {
+	} else if (r == 0 && !replace && !truth_follows(truth, &old)) {
 		return STORE_CONFLICT;
 	}
 	r = save(s, collection, truth, rev);

@@ -184,12 +184,19 @@ static int attach_new(struct store_sqlite *s, unsigned flags, struct error *erro
 		r = make_schema(s->db);
 	/* younger than the format, which it does not change */
 	if (r == 0)
-		r = db_exec(s->db,
-			    "CREATE TABLE IF NOT EXISTS reserved (key TEXT PRIMARY KEY,"
-			    " id TEXT NOT NULL) WITHOUT ROWID;"
-			    "CREATE TABLE IF NOT EXISTS host (site TEXT NOT NULL,"
-			    " name TEXT NOT NULL, seen_ms INTEGER NOT NULL,"
-			    " PRIMARY KEY (site, name)) WITHOUT ROWID");
+		r = db_exec(
+			s->db,
+			"CREATE TABLE IF NOT EXISTS reserved (key TEXT PRIMARY KEY,"
+			" id TEXT NOT NULL) WITHOUT ROWID;"
+			"CREATE TABLE IF NOT EXISTS host (site TEXT NOT NULL,"
+			" name TEXT NOT NULL, seen_ms INTEGER NOT NULL,"
+			" PRIMARY KEY (site, name)) WITHOUT ROWID;"
+			"CREATE TABLE IF NOT EXISTS truth_file (truth INTEGER NOT NULL"
+			" REFERENCES truth, ref TEXT NOT NULL,"
+			" PRIMARY KEY (truth, ref)) WITHOUT ROWID;"
+			"CREATE TRIGGER IF NOT EXISTS truth_file_deleted"
+			" AFTER DELETE ON truth BEGIN"
+			" DELETE FROM truth_file WHERE truth = OLD.k; END");
 	if (r == 0)
 		r = read_id(s);
 	if (r < 0)

@@ -57,6 +57,25 @@ static int read_remotes(struct store_sqlite *s, int64_t k, struct truth *truth)
 	return r;
 }
 
+static int read_files(struct store_sqlite *s, int64_t k, struct truth *truth)
+{
+	DB_ROWS *rows = NULL;
+	int r;
+
+	r = db_query(s->db, &rows, "SELECT ref FROM truth_file WHERE truth = ?", "i", k);
+	while (r == 0 && (r = db_step(rows)) > 0)
+		r = truth_files_add_ref(&truth->files, db_text(rows, 0));
+	return r;
+}
+
+/* What lies in rows of their own. */
+static int read_lists(struct store_sqlite *s, int64_t k, struct truth *truth)
+{
+	int r = read_remotes(s, k, truth);
+
+	return r == 0 ? read_files(s, k, truth) : r;
+}
+
 /* 0 with the record and its row, STORE_GONE. */
 static int find_truth(struct store_sqlite *s, const char *project, const char *key,
 		      int64_t *ret_k, struct truth *ret)
@@ -76,7 +95,7 @@ static int find_truth(struct store_sqlite *s, const char *project, const char *k
 	*ret_k = db_int(rows, 0);
 	r = read_row(rows, &truth);
 	if (r == 0)
-		r = read_remotes(s, *ret_k, &truth);
+		r = read_lists(s, *ret_k, &truth);
 	if (r < 0)
 		return r;
 	*ret = truth;
@@ -127,7 +146,7 @@ static int read_page(struct store_sqlite *s, struct page *page)
 		if (r < 0)
 			break;
 		page->n++;
-		r = read_remotes(s, page->k, truth);
+		r = read_lists(s, page->k, truth);
 	}
 	return r;
 }
@@ -165,7 +184,17 @@ static const void *blob(const uint8_t *data, bool has)
 	return has ? data : NULL;
 }
 
-/* Writes the whole record; the row's trigger makes the event, also where only remotes changed. */
+static int write_files(struct store_sqlite *s, int64_t k, const struct truth *truth)
+{
+	int r = db_run(s->db, "DELETE FROM truth_file WHERE truth = ?", "i", k);
+
+	for (size_t i = 0; r == 0 && i < truth->files.n; i++)
+		r = db_run(s->db, "INSERT OR IGNORE INTO truth_file VALUES (?, ?)", "is",
+			   k, truth->files.refs[i]);
+	return r;
+}
+
+/* Writes the whole record; the row's trigger makes the event, also where only its lists changed. */
 static int write_truth(struct store_sqlite *s, int64_t k, const struct truth *truth)
 {
 	const struct digest *digest = &truth->digest;
@@ -190,7 +219,7 @@ static int write_truth(struct store_sqlite *s, int64_t k, const struct truth *tr
 		r = db_run(s->db, "INSERT INTO truth_remote VALUES (?, ?, ?, ?)", "isss",
 			   k, remote->site, remote->id, remote->revision);
 	}
-	return r;
+	return r == 0 ? write_files(s, k, truth) : r;
 }
 
 static int put(struct store_sqlite *s, void *context)
@@ -207,7 +236,9 @@ static int put(struct store_sqlite *s, void *context)
 	if (r == STORE_GONE)
 		return write_truth(s, 0, call->truth);
 	if (!truth_same_bytes(&old, call->truth))
-		return call->replace ? write_truth(s, k, call->truth) : STORE_CONFLICT;
+		return call->replace || truth_follows(call->truth, &old)
+			       ? write_truth(s, k, call->truth)
+			       : STORE_CONFLICT;
 	r = truth_complete(&old, call->truth, call->replace, &is_changed);
 	return r == 0 && is_changed ? write_truth(s, k, &old) : r;
 }

@@ -3,7 +3,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "sync/base/buf.h"
 
 static void remote_done(struct truth_remote *remote)
 {
@@ -39,6 +42,8 @@ void truth_done(struct truth *truth)
 	for (size_t i = 0; i < truth->n_remotes; i++)
 		remote_done(&truth->remotes[i]);
 	free(truth->remotes);
+	truth_files_done(&truth->files);
+	truth_files_done(&truth->before);
 	free(truth->project);
 	free(truth->key);
 	*truth = (struct truth){ 0 };
@@ -53,7 +58,9 @@ int truth_copy(const struct truth *truth, struct truth *ret)
 	};
 
 	if (copy_text(truth->project, &copy.project) < 0 ||
-	    copy_text(truth->key, &copy.key) < 0)
+	    copy_text(truth->key, &copy.key) < 0 ||
+	    truth_files_copy(&truth->files, &copy.files) < 0 ||
+	    truth_files_copy(&truth->before, &copy.before) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < truth->n_remotes; i++) {
 		const struct truth_remote *remote = &truth->remotes[i];
@@ -100,6 +107,129 @@ int truth_set_remote(struct truth *truth, const char *site, const char *id,
 	return 0;
 }
 
+/* ---- files ---- */
+
+void truth_files_done(struct truth_files *files)
+{
+	for (size_t i = 0; i < files->n; i++)
+		free(files->refs[i]);
+	free(files->refs);
+	*files = (struct truth_files){ 0 };
+}
+
+/* Takes REF (NULL: no memory). */
+static int append(struct truth_files *files, char *ref)
+{
+	char **grown =
+		ref ? reallocarray(files->refs, files->n + 1, sizeof(*grown)) : NULL;
+
+	if (!grown) {
+		free(ref);
+		return -ENOMEM;
+	}
+	files->refs = grown;
+	grown[files->n++] = ref;
+	return 0;
+}
+
+static bool have_ref(const struct truth_files *files, const char *ref)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (strcmp(files->refs[i], ref) == 0)
+			return true;
+	return false;
+}
+
+int truth_files_add_ref(struct truth_files *files, const char *ref)
+{
+	if (files->n >= TRUTH_FILES_MAX || have_ref(files, ref))
+		return 0;
+	return append(files, strdup(ref));
+}
+
+int truth_files_add(struct truth_files *files, const char *repre, const char *file)
+{
+	_cleanup_(freep) char *ref = strf("%s/%s", repre, file);
+
+	return ref ? truth_files_add_ref(files, ref) : -ENOMEM;
+}
+
+int truth_files_copy(const struct truth_files *files, struct truth_files *ret)
+{
+	struct truth_files copy = { 0 };
+
+	for (size_t i = 0; i < files->n; i++) {
+		if (append(&copy, strdup(files->refs[i])) < 0) {
+			truth_files_done(&copy);
+			return -ENOMEM;
+		}
+	}
+	*ret = copy;
+	return 0;
+}
+
+/* The part of REF behind "REPRE/", or NULL. */
+static const char *file_of(const char *ref, const char *repre)
+{
+	size_t len = strlen(repre);
+
+	return strncmp(ref, repre, len) == 0 && ref[len] == '/' ? ref + len + 1 : NULL;
+}
+
+bool truth_files_have(const struct truth_files *files, const char *repre,
+		      const char *file)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		const char *known = file_of(files->refs[i], repre);
+
+		if (known && strcmp(known, file) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool know_repre(const struct truth_files *files, const char *repre)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (file_of(files->refs[i], repre))
+			return true;
+	return false;
+}
+
+bool truth_files_precede(const struct truth_files *files, const struct truth_name *name,
+			 const struct truth_name *names, size_t n)
+{
+	bool is_known = know_repre(files, name->repre);
+
+	if (!files->n || truth_files_have(files, name->repre, name->file))
+		return false;
+	/* those that it knows still name the path: of this representation, or where it is another one any */
+	for (size_t i = 0; i < n; i++)
+		if (truth_files_have(files, names[i].repre, names[i].file) &&
+		    (!is_known || strcmp(names[i].repre, name->repre) == 0))
+			return false;
+	return true;
+}
+
+bool truth_is_former(const struct truth *truth, const struct truth_name *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (names[i].is_there &&
+		    truth_files_precede(&truth->files, &names[i], names, n))
+			return true;
+	return false;
+}
+
+bool truth_follows(const struct truth *truth, const struct truth *old)
+{
+	for (size_t i = 0; i < old->files.n; i++)
+		if (!have_ref(&truth->before, old->files.refs[i]))
+			return false;
+	return old->files.n > 0;
+}
+
+/* ---- bytes ---- */
+
 bool truth_same_bytes(const struct truth *a, const struct truth *b)
 {
 	return a->size == b->size && !digest_differs(&a->digest, &b->digest);
@@ -108,6 +238,30 @@ bool truth_same_bytes(const struct truth *a, const struct truth *b)
 static bool same_text(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static int complete_files(struct truth_files *old, const struct truth *truth,
+			  bool *is_changed)
+{
+	size_t n = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < old->n; i++) {
+		if (have_ref(&truth->before, old->refs[i]) &&
+		    !have_ref(&truth->files, old->refs[i])) {
+			free(old->refs[i]);
+			*is_changed = true;
+		} else {
+			old->refs[n++] = old->refs[i];
+		}
+	}
+	old->n = n;
+	for (size_t i = 0; r == 0 && i < truth->files.n; i++) {
+		n = old->n;
+		r = truth_files_add_ref(old, truth->files.refs[i]);
+		*is_changed |= old->n > n;
+	}
+	return r;
 }
 
 int truth_complete(struct truth *old, const struct truth *truth, bool replace,
@@ -139,6 +293,8 @@ int truth_complete(struct truth *old, const struct truth *truth, bool replace,
 		is_changed = true;
 		r = truth_set_remote(old, remote->site, remote->id, remote->revision);
 	}
+	if (r == 0)
+		r = complete_files(&old->files, truth, &is_changed);
 	*ret_changed = is_changed;
 	return r;
 }

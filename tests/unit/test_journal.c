@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "sync/base/buf.h"
+#include "sync/base/db.h"
 #include "sync/journal.h"
 #include "tests/unit/journal_bed.h"
 
@@ -85,6 +86,9 @@ static void test_outbox_keeps_every_field(void **state)
 	memset(row.truth.digest.sha256, 0xab, DIGEST_SHA256_SIZE);
 	assert_int_equal(truth_set_remote(&row.truth, "gdrive", "id1", "rev1"), 0);
 	assert_int_equal(truth_set_remote(&row.truth, "nas", "a", NULL), 0);
+	assert_int_equal(truth_files_add(&row.truth.files, "r1", "f1"), 0);
+	assert_int_equal(truth_files_add(&row.truth.files, "r2", "f2"), 0);
+	assert_int_equal(truth_files_add(&row.truth.before, "r1", "f0"), 0);
 	assert_int_equal(journal_outbox_add(bed.journal, &row, 1), 0);
 	reopen(&bed);
 	assert_int_equal(journal_outbox_read(bed.journal, 0, 10, false, &rows, &n), 0);
@@ -114,7 +118,47 @@ static void test_outbox_keeps_every_field(void **state)
 	assert_string_equal(truth_find_remote(&rows[0].truth, "gdrive")->revision,
 			    "rev1");
 	assert_null(truth_find_remote(&rows[0].truth, "nas")->revision);
+	assert_int_equal(rows[0].truth.files.n, 2);
+	assert_string_equal(rows[0].truth.files.refs[1], "r2/f2");
+	assert_int_equal(rows[0].truth.before.n, 1);
+	assert_string_equal(rows[0].truth.before.refs[0], "r1/f0");
 	outbox_row_done(&rows[0]);
+	free(rows);
+	outbox_row_done(&row);
+}
+
+/* Of a sitefs that did not know of which files a truth record is: what waits there is kept. */
+static void test_outbox_of_an_older_sitefs(void **state)
+{
+	struct outbox_row row = row_of("f1", "gdrive"), *rows;
+	struct db *db = NULL;
+	size_t n;
+	BED(bed);
+
+	row.has_truth = true;
+	row.truth.project = strdup("demo");
+	row.truth.key = strdup("{root[work]}/a");
+	assert_int_equal(truth_set_remote(&row.truth, "nas", "a", "1"), 0);
+	assert_int_equal(journal_outbox_add(bed.journal, &row, 1), 0);
+	journal_free(bed.journal);
+	bed.journal = NULL;
+	assert_int_equal(db_open(bed.path, DB_EXISTING, 1000, &db, NULL), 0);
+	assert_int_equal(db_exec(db, "ALTER TABLE outbox DROP COLUMN before;"
+				     "ALTER TABLE outbox DROP COLUMN files"),
+			 0);
+	db_free(db);
+	reopen(&bed);
+	assert_int_equal(truth_files_add(&row.truth.files, "r1", "f1"), 0);
+	assert_int_equal(journal_outbox_add(bed.journal, &row, 1), 0);
+	reopen(&bed);
+	assert_int_equal(journal_outbox_read(bed.journal, 0, 10, false, &rows, &n), 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(rows[0].truth.key, "{root[work]}/a");
+	assert_int_equal(rows[0].truth.n_remotes, 1);
+	assert_int_equal(rows[0].truth.files.n, 0);
+	assert_int_equal(rows[1].truth.files.n, 1);
+	while (n > 0)
+		outbox_row_done(&rows[--n]);
 	free(rows);
 	outbox_row_done(&row);
 }
@@ -480,6 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_outbox_keeps_every_field),
+		cmocka_unit_test(test_outbox_of_an_older_sitefs),
 		cmocka_unit_test(test_outbox_order_drop_and_park),
 		cmocka_unit_test(test_outbox_knows_which_truth_waits),
 		cmocka_unit_test(test_stamp_compare),

@@ -139,6 +139,33 @@ static int lease_here(const char *key)
 	return r;
 }
 
+/* Of a sitefs that did not know of which files a truth record is: it is of whatever names the path, till somebody who
+ * verified the bytes says more. */
+static void test_truth_of_an_older_sitefs(void **state)
+{
+	const char *project = stage_project();
+	struct truth truth = { .size = 10, .mtime_ns = 42 };
+	_cleanup_(truth_done) struct truth got = { 0 };
+
+	write_elsewhere("truth",
+			BCON_NEW("_id", "{", "p", BCON_UTF8(project), "k",
+				 BCON_UTF8("{root}/a"), "}"),
+			BCON_NEW("$set", "{", "rev", BCON_INT64(1), "size",
+				 BCON_INT64(10), "mtime_ns", BCON_INT64(42), "}"));
+	truth.project = strdup(project);
+	truth.key = strdup("{root}/a");
+	assert_int_equal(
+		stage.store->ops->load_truth(stage.store, project, truth.key, &got), 0);
+	assert_int_equal(got.files.n, 0);
+	truth_done(&got);
+	truth_files_add(&truth.files, "r1", "f1");
+	assert_int_equal(stage.store->ops->put_truth(stage.store, &truth, false), 0);
+	assert_int_equal(
+		stage.store->ops->load_truth(stage.store, project, truth.key, &got), 0);
+	assert_int_equal(got.files.n, 1);
+	truth_done(&truth);
+}
+
 /* A holder on another host lives while its beat changes within our own takeover_ms, whatever any clock says. */
 static void test_lease_of_another_host(void **state)
 {
@@ -221,6 +248,7 @@ static void test_host_with_a_wrong_clock(void **state)
 const struct CMUnitTest mongo_stories[] = {
 	cmocka_unit_test(test_unreachable),
 	cmocka_unit_test(test_settings),
+	cmocka_unit_test(test_truth_of_an_older_sitefs),
 	cmocka_unit_test(test_lease_of_another_host),
 	cmocka_unit_test(test_lease_of_a_host_that_died_young),
 	cmocka_unit_test(test_host_with_a_wrong_clock),

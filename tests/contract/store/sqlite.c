@@ -242,6 +242,35 @@ static void test_restored_backup(void **state)
 	}
 }
 
+/* Made by a sitefs that did not know of which files a truth record is. */
+static void test_truth_of_an_older_sitefs(void **state)
+{
+	struct place *place = *state;
+	struct truth truth = { .size = 10 };
+	_cleanup_(truth_done) struct truth got = { 0 };
+	_cleanup_(store_freep) struct store *store = NULL;
+	sqlite3 *db;
+
+	truth.project = strdup("P");
+	truth.key = strdup("{root}/a");
+	assert_int_equal(store_open(place->uri, "avalon", false, &store, NULL), 0);
+	assert_int_equal(store->ops->put_truth(store, &truth, false), 0);
+	store_free(steal(store));
+	assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "DROP TRIGGER truth_file_deleted;"
+				      "DROP TABLE truth_file",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(store_open(place->uri, "avalon", false, &store, NULL), 0);
+	assert_int_equal(truth_files_add(&truth.files, "r1", "f1"), 0);
+	assert_int_equal(store->ops->put_truth(store, &truth, false), 0);
+	assert_int_equal(store->ops->load_truth(store, "P", truth.key, &got), 0);
+	assert_int_equal(got.files.n, 1);
+	truth_done(&truth);
+}
+
 /* ---- many documents ---- */
 
 #define MANY_FILES 3
@@ -358,6 +387,7 @@ const struct CMUnitTest sqlite_stories[] = {
 	STORY(test_damaged),
 	STORY(test_replaced_while_open),
 	STORY(test_restored_backup),
+	STORY(test_truth_of_an_older_sitefs),
 	STORY(test_many_documents),
 	cmocka_unit_test(test_network_file_systems),
 };

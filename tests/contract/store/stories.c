@@ -264,112 +264,6 @@ static void test_publish_is_all_or_nothing(void **state)
 	assert_int_equal(publish(project, "[" VERSION_DOC("0004", "2") "]"), 0);
 }
 
-/* ---- truth ---- */
-
-static struct truth truth_of(const char *project, int64_t size, uint8_t sha)
-{
-	struct truth truth = { .size = size, .mtime_ns = 42 };
-
-	truth.project = strdup(project);
-	truth.key = strdup("{root}/a");
-	truth.digest.has_sha256 = sha != 0;
-	memset(truth.digest.sha256, sha, sizeof(truth.digest.sha256));
-	return truth;
-}
-
-static void put_truth(struct truth *truth, bool replace, int want)
-{
-	assert_int_equal(ops()->put_truth(stage.store, truth, replace), want);
-}
-
-static void test_truth_is_completed(void **state)
-{
-	const char *project = stage_project();
-	_cleanup_(truth_done) struct truth truth = truth_of(project, 10, 0);
-	_cleanup_(truth_done) struct truth got = { 0 };
-	_cleanup_(freep) char *token = stage_now();
-	_cleanup_(freep) char *events = NULL, *none = NULL;
-
-	assert_int_equal(ops()->load_truth(stage.store, project, truth.key, &got),
-			 STORE_GONE);
-	truth_set_remote(&truth, "nas", "a", "1");
-	put_truth(&truth, false, 0);
-	events = stage_events(&token, project);
-	assert_string_equal(events, "truth {root}/a;");
-	put_truth(&truth, false, 0);
-	none = stage_events(&token, project);
-	assert_string_equal(none, "");
-
-	/* Another site adds what it knows. */
-	truth_done(&truth);
-	truth = truth_of(project, 10, 7);
-	truth.mtime_ns = 43;
-	truth_set_remote(&truth, "gdrive", "b", NULL);
-	put_truth(&truth, false, 0);
-	assert_int_equal(ops()->load_truth(stage.store, project, truth.key, &got), 0);
-	assert_int_equal(got.size, 10);
-	assert_int_equal(got.mtime_ns, 42);
-	assert_true(digest_equal(&got.digest, &truth.digest));
-	assert_false(got.digest.has_md5);
-	assert_int_equal(got.n_remotes, 2);
-	assert_string_equal(truth_find_remote(&got, "nas")->revision, "1");
-	assert_null(truth_find_remote(&got, "gdrive")->revision);
-}
-
-static void test_truth_is_replaced_only_if_asked(void **state)
-{
-	const char *project = stage_project();
-	_cleanup_(truth_done) struct truth first = truth_of(project, 10, 7);
-	_cleanup_(truth_done) struct truth other = truth_of(project, 10, 8);
-	_cleanup_(truth_done) struct truth got = { 0 };
-
-	truth_set_remote(&first, "nas", "a", "1");
-	put_truth(&first, false, 0);
-	put_truth(&other, false, STORE_CONFLICT);
-	assert_int_equal(ops()->load_truth(stage.store, project, other.key, &got), 0);
-	assert_int_equal(got.digest.sha256[0], 7);
-	truth_done(&got);
-	put_truth(&other, true, 0);
-	assert_int_equal(ops()->load_truth(stage.store, project, other.key, &got), 0);
-	assert_int_equal(got.digest.sha256[0], 8);
-	/* The old bytes' remotes say nothing of the new ones. */
-	assert_int_equal(got.n_remotes, 0);
-	/* The same bytes, published again later: the newer time. */
-	other.mtime_ns = 50;
-	put_truth(&other, true, 0);
-	truth_done(&got);
-	assert_int_equal(ops()->load_truth(stage.store, project, other.key, &got), 0);
-	assert_int_equal(got.mtime_ns, 50);
-	other.size = -1;
-	put_truth(&other, true, -EINVAL);
-}
-
-static int count_truth(void *context, const struct truth *truth)
-{
-	struct seen *seen = context;
-
-	if (strcmp(truth->project, seen->project) == 0)
-		assert_int_equal(buf_addf(&seen->text, "%s %d;", truth->key,
-					  (int)truth->n_remotes),
-				 0);
-	return 0;
-}
-
-static void test_scan_truth(void **state)
-{
-	const char *project = stage_project();
-	_cleanup_(truth_done) struct truth truth = truth_of(project, 10, 7);
-	struct seen seen = { .project = project };
-
-	put_truth(&truth, false, 0);
-	truth.key[7] = 'b';
-	truth_set_remote(&truth, "nas", "a", "1");
-	put_truth(&truth, false, 0);
-	assert_int_equal(ops()->scan_truth(stage.store, count_truth, &seen), 0);
-	assert_string_equal(buf_str(&seen.text), "{root}/a 0;{root}/b 1;");
-	buf_done(&seen.text);
-}
-
 /* ---- the feed ---- */
 
 static void test_feed_is_one_event_per_document(void **state)
@@ -667,9 +561,6 @@ const struct CMUnitTest store_stories[] = {
 	cmocka_unit_test(test_many_records_in_one_call),
 	cmocka_unit_test(test_find),
 	cmocka_unit_test(test_publish_is_all_or_nothing),
-	cmocka_unit_test(test_truth_is_completed),
-	cmocka_unit_test(test_truth_is_replaced_only_if_asked),
-	cmocka_unit_test(test_scan_truth),
 	cmocka_unit_test(test_feed_is_one_event_per_document),
 	cmocka_unit_test(test_feed_gives_again_what_was_not_taken),
 	cmocka_unit_test(test_feed_tokens_are_lost),
