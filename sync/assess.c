@@ -254,6 +254,7 @@ static struct decision decide_record(const struct assess_setup *setup,
 		.has_truth = a->path.truth.size >= 0,
 		.is_newer = is_newer(a, record),
 		.is_newer_truth = a->is_truth_of_others,
+		.is_republished = a->path.former.files.n > 0,
 		.is_replaced = a->disk == DISK_FOREIGN && a->has_stamp &&
 			       a->stamp.kind == STAMP_UPLOADED &&
 			       a->stamp.ino != (uint64_t)a->st.st_ino &&

@@ -8,6 +8,7 @@
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
 #include "sync/engine_private.h"
+#include "sync/republish.h"
 
 struct check {
 	struct engine_job base;
@@ -99,6 +100,20 @@ static int digest_object(struct check *check)
 
 /* ---- the object ---- */
 
+/* A newer publish may have taken the path, and its document may tell that this is not its object. */
+static int judge_without_truth(struct check *check, enum index_object_state *ret)
+{
+	const struct engine *engine = check->base.engine;
+	struct index_path path = { 0 };
+	int r = index_find_path(engine->index, check->root, check->rel, &path);
+
+	if (r == 0 &&
+	    republish_refusal(&path, engine->config->remote_site, &check->object))
+		*ret = OBJECT_DIFFERENT;
+	index_path_done(&path);
+	return r < 0 ? r : 0;
+}
+
 static int judge_object(struct check *check, enum index_object_state *ret)
 {
 	const struct engine *engine = check->base.engine;
@@ -108,7 +123,7 @@ static int judge_object(struct check *check, enum index_object_state *ret)
 
 	*ret = OBJECT_PRESENT;
 	if (check->truth.size < 0)
-		return 0;
+		return judge_without_truth(check, ret);
 	if (remote && remote->revision &&
 	    strcmp(remote->revision, check->object.revision) == 0)
 		return 0;
@@ -127,14 +142,18 @@ static int put_truth(struct check *check, bool replace)
 {
 	struct engine *engine = check->base.engine;
 	struct outbox_rows rows = { 0 };
+	struct index_path path = { 0 };
 	struct truth truth = { .size = check->object.size,
 			       .mtime_ns = check->object.mtime_ns };
-	int r;
+	int r = index_find_path(engine->index, check->root, check->rel, &path);
 
 	truth.project = strdup(check->project);
 	truth.key = strdup(check->key);
 	truth.digest = check->digest;
-	r = truth.project && truth.key ? 0 : -ENOMEM;
+	if (r >= 0)
+		r = truth.project && truth.key ? 0 : -ENOMEM;
+	if (r == 0)
+		r = republish_sign(&path, replace, &truth);
 	if (r == 0)
 		r = truth_set_remote(&truth, engine->config->remote_site,
 				     check->object.id, check->object.revision);
@@ -144,6 +163,7 @@ static int put_truth(struct check *check, bool replace)
 		r = outbox_commit(engine, &rows);
 	outbox_rows_done(&rows);
 	truth_done(&truth);
+	index_path_done(&path);
 	return r;
 }
 

@@ -3,6 +3,10 @@
 
 #define LOST \
 	"its project was dropped or emptied: all of it waits until it is back, or --adopt"
+#define ACCEPT "`sitefs retry --accept` takes it as the truth"
+#define OF_BEFORE                                                                      \
+	"published anew, and the object at the remote is not what the newer document " \
+	"tells, by size or time: " ACCEPT
 #define DECIDE(a, s, r, w) \
 	((struct decision){ .action = (a), .state = (s), .row = (r), .why = (w) })
 
@@ -98,18 +102,19 @@ static struct decision decide_nothing(const struct decide_input *in)
 			ACT_RECHECK, FILE_FAILED, 8,
 			"recorded here, not on disk; the object at the remote is missing, too");
 	if (in->ours == DOC_PRESENT && in->object == OBJECT_DIFFERENT)
-		return DECIDE(
-			ACT_RECHECK, FILE_FAILED, 8,
-			"recorded here, not on disk; the object at the remote was changed: "
-			"`sitefs retry --accept` takes it as the truth");
+		return DECIDE(ACT_RECHECK, FILE_FAILED, 8,
+			      in->is_republished
+				      ? OF_BEFORE
+				      : "recorded here, not on disk; the object at the "
+					"remote was changed: " ACCEPT);
 	if (in->object == OBJECT_MISSING)
 		return DECIDE(ACT_RECHECK, FILE_FAILED, 5,
 			      "recorded at the remote, but the object is missing there");
 	if (in->object == OBJECT_DIFFERENT)
-		return DECIDE(
-			ACT_RECHECK, FILE_FAILED, 6,
-			"the object at the remote was changed: `sitefs retry --accept` "
-			"takes it as the truth");
+		return DECIDE(ACT_RECHECK, FILE_FAILED, 6,
+			      in->is_republished
+				      ? OF_BEFORE
+				      : "the object at the remote was changed: " ACCEPT);
 	if (in->ours == DOC_PRESENT)
 		return decide_phantom(in);
 	if (in->ours == DOC_WANTED)

@@ -38,6 +38,7 @@ struct decide_input {
 	bool is_hidden_tree; /* ... one of a renamed folder: the entry stays for a while */
 	bool is_newer;       /* the stamp knows another file id of this representation */
 	bool is_newer_truth; /* the truth record says other bytes than the stamp */
+	bool is_republished; /* the truth record is of a publish before: of this one nothing is known */
 	bool is_replaced; /* foreign now, but a whole replacement (new inode) of an original that we sent */
 	bool is_paused;                          /* the entry at either site */
 	bool is_upload_held, is_download_held;   /* by a person, on this machine */

@@ -96,6 +96,11 @@ static void say_truth(const struct assessment *a, struct buf *ret)
 
 	if (!a->path.n_records)
 		return;
+	if (a->path.former.files.n) {
+		buf_adds(ret,
+			 "truth record: of a publish before, none of this one yet\n");
+		return;
+	}
 	if (a->path.truth.size < 0) {
 		buf_adds(ret, "truth record: none yet\n");
 		return;

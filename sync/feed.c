@@ -303,10 +303,16 @@ static int reread(struct engine *engine, const char *project, const char *id)
 static int reread_truth(struct engine *engine, const char *project, const char *key)
 {
 	struct truth truth = { .size = -1 };
+	_cleanup_(freep) char *repre = NULL;
 	int r = engine->store->ops->load_truth(engine->store, project, key, &truth);
 
 	if (r == 0)
 		r = index_put_truth(engine->index, &truth, syncer_touched, engine);
+	/* who wrote it knows a newer document: where the store does not tell of each change, it is long till we do */
+	if (r == 0)
+		r = index_find_unread(engine->index, &truth, &repre);
+	if (r == 0)
+		r = reread(engine, project, repre);
 	truth_done(&truth);
 	return r > 0 ? 0 : r;
 }

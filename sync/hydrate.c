@@ -11,6 +11,7 @@
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
 #include "sync/hydrate_private.h"
+#include "sync/republish.h"
 
 /* ---- files ---- */
 
@@ -23,6 +24,7 @@ static void free_file(struct hydrate_file *file)
 {
 	staging_free(file->staging);
 	index_path_done(&file->facts);
+	truth_files_done(&file->files);
 	rangemap_done(&file->present);
 	rangemap_done(&file->taken);
 	rangemap_done(&file->reserved);
@@ -91,9 +93,26 @@ static struct hydrate_file *new_file(struct hydrator *hydrator, int root, const 
 	return NULL;
 }
 
-/* The listed file of that size, or FILE, which is listed then; with a reference. NULL: another one of another size is
- * in the way (in RET_OLD, with a reference), or -ENOMEM. */
+bool hydrate_is_outdated(const struct hydrate_file *file, const struct truth_name *names,
+			 size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (truth_files_precede(&file->files, &names[i], names, n))
+			return true;
+	return false;
+}
+
+/* What a path is now. */
+struct sight {
+	const struct index_node *node;
+	const struct truth_name *names;
+	size_t n;
+};
+
+/* The listed file, or FILE, which is listed then; with a reference. NULL: another one of another size or publish is in the
+ * way (in RET_OLD, with a reference), or -ENOMEM. */
 static struct hydrate_file *find_or_list(struct hydrate_file *file,
+					 const struct sight *sight,
 					 struct hydrate_file **ret_old)
 {
 	struct hydrator *hydrator = file->hydrator;
@@ -101,7 +120,8 @@ static struct hydrate_file *find_or_list(struct hydrate_file *file,
 
 	mutex_lock(&hydrator->lock);
 	found = map_get(&hydrator->files, file->key);
-	if (found && found->size != file->size) {
+	if (found && (found->size != file->size ||
+		      hydrate_is_outdated(found, sight->names, sight->n))) {
 		*ret_old = found;
 		found->refs++;
 		found = NULL;
@@ -130,37 +150,46 @@ static int check_path(const struct hydrator *hydrator, const struct index_path *
 	return path->node.size < 0 ? -ENODATA : 0;
 }
 
-/* The file for a path, with a reference. */
-static int get_file(struct hydrator *hydrator, int root, const char *rel,
-		    struct hydrate_file **ret)
+static int get_seen(struct hydrator *hydrator, int root, const char *rel,
+		    const struct sight *sight, struct hydrate_file **ret)
 {
-	struct index_path path = { 0 };
-	struct index_node node;
-	int r = index_find_path(hydrator->setup.index, root, rel, &path);
-
-	if (r != 0)
-		return r == INDEX_NONE ? -ENOENT : r;
-	node = path.node;
-	r = check_path(hydrator, &path);
-	index_path_done(&path);
-	if (r < 0)
-		return r;
 	for (;;) {
-		struct hydrate_file *file = new_file(hydrator, root, rel, &node);
+		struct hydrate_file *file = new_file(hydrator, root, rel, sight->node);
 		struct hydrate_file *old = NULL;
 
 		if (!file)
 			return -ENOMEM;
-		*ret = find_or_list(file, &old);
+		*ret = find_or_list(file, sight, &old);
 		hydrate_unref(file);
 		if (*ret)
 			return 0;
 		if (!old)
 			return -ENOMEM;
-		/* its size is another one now: so is the file */
+		/* it is another file now */
 		hydrate_fail(old, -ECANCELED, NULL);
 		hydrate_unref(old);
 	}
+}
+
+/* The file for a path, with a reference. */
+static int get_file(struct hydrator *hydrator, int root, const char *rel,
+		    struct hydrate_file **ret)
+{
+	_cleanup_(freep) struct truth_name *names = NULL;
+	struct index_path path = { 0 };
+	struct sight sight = { .node = &path.node };
+	int r = index_find_path(hydrator->setup.index, root, rel, &path);
+
+	if (r != 0)
+		return r == INDEX_NONE ? -ENOENT : r;
+	r = check_path(hydrator, &path);
+	if (r == 0) {
+		sight.names = names = republish_names(&path);
+		sight.n = path.n_records;
+		r = names ? get_seen(hydrator, root, rel, &sight, ret) : -ENOMEM;
+	}
+	index_path_done(&path);
+	return r;
 }
 
 /* ---- ends ---- */

@@ -11,6 +11,7 @@
 #include "sync/base/log.h"
 #include "sync/hydrate_private.h"
 #include "sync/place.h"
+#include "sync/republish.h"
 
 static void object_done(struct provider_object *object)
 {
@@ -121,26 +122,26 @@ static int verify(struct hydrate_work *work)
 
 /* ---- into place ---- */
 
-static bool has_file_id(const struct index_path *facts, const struct index_record *record)
+/* A newer publish names the path, though it may not be at the remote yet: these are not its bytes. */
+static bool has_newer(const struct hydrate_file *file, const struct index_path *now)
 {
-	for (size_t i = 0; i < facts->n_records; i++)
-		if (strcmp(facts->records[i].project, record->project) == 0 &&
-		    strcmp(facts->records[i].repre, record->repre) == 0 &&
-		    strcmp(facts->records[i].file, record->file) == 0)
+	_cleanup_(freep) struct truth_name *names = republish_names(now);
+
+	if (!names || hydrate_is_outdated(file, names, now->n_records))
+		return true;
+	for (size_t i = 0; i < now->n_records; i++)
+		if (truth_files_precede(&now->truth.files, &names[i], names,
+					now->n_records))
 			return true;
 	return false;
 }
 
-/* A record that we began with still names the path, and the truth is still what was verified. */
+/* Records that we began with still name the path, and the truth is still what was verified. */
 static bool is_record_same(const struct hydrate_file *file, const struct index_path *now)
 {
-	if (now->node.shown != SHOWN_FILE || now->node.size != file->size ||
-	    digest_differs(&now->truth.digest, &file->digest))
-		return false;
-	for (size_t i = 0; i < now->n_records; i++)
-		if (has_file_id(&file->facts, &now->records[i]))
-			return true;
-	return false;
+	return now->node.shown == SHOWN_FILE && now->node.size == file->size &&
+	       !digest_differs(&now->truth.digest, &file->digest) &&
+	       !has_newer(file, now);
 }
 
 /* A person took the name away while it was downloaded (or it is read under a renamed folder). */
@@ -296,7 +297,8 @@ static int make_truth(const struct hydrate_file *file, struct truth *ret,
 
 	*ret_is_new = old->size < 0 || !old->digest.has_sha256 || !old->digest.has_md5 ||
 		      !remote || !str_is_same(remote->id, file->id) ||
-		      !str_is_same(remote->revision, file->revision);
+		      !str_is_same(remote->revision, file->revision) ||
+		      !republish_is_signed(&file->facts);
 	if (old->size >= 0) {
 		r = truth_copy(old, ret);
 	} else {
@@ -310,6 +312,8 @@ static int make_truth(const struct hydrate_file *file, struct truth *ret,
 			r = -ENOMEM;
 	}
 	ret->digest = file->digest;
+	if (r == 0)
+		r = republish_sign(&file->facts, false, ret);
 	if (r == 0 && file->id)
 		r = truth_set_remote(ret, site, file->id, file->revision);
 	return r;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sync/hydrate_private.h"
+#include "sync/republish.h"
 
 static void object_done(struct provider_object *object)
 {
@@ -83,8 +84,14 @@ static int compare_object(struct hydrate_work *work, const struct provider_objec
 	const struct truth *truth = &file->facts.truth;
 	const struct truth_remote *remote =
 		truth_find_remote(truth, file->hydrator->config->remote_site);
+	const char *refusal = republish_refusal(
+		&file->facts, file->hydrator->config->remote_site, object);
 	char text[160];
 
+	if (refusal) {
+		hydrate_fail(file, PROVIDER_CHANGED, refusal);
+		return -ECANCELED;
+	}
 	if (object->size != file->size) {
 		snprintf(text, sizeof(text),
 			 "the remote holds %" PRId64 " bytes, %" PRId64 " were published",
@@ -133,15 +140,28 @@ static int open_staging(struct hydrate_file *file, const struct provider_object 
 	return 0;
 }
 
+static int name_files(const struct index_path *facts, struct truth_files *ret)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < facts->n_records; i++)
+		r = truth_files_add(ret, facts->records[i].repre, facts->records[i].file);
+	return r;
+}
+
 /* READY, unless the file was invalidated meanwhile. */
 static int get_ready(struct hydrate_file *file, struct provider_object *object,
 		     struct staging *staging)
 {
 	struct hydrator *hydrator = file->hydrator;
-	bool is_ready;
+	_cleanup_(truth_files_done) struct truth_files files = { 0 };
+	bool is_ready = name_files(&file->facts, &files) == 0;
 
 	mutex_lock(&hydrator->lock);
-	is_ready = file->phase == HYDRATE_PREPARING;
+	is_ready = is_ready && file->phase == HYDRATE_PREPARING;
+	truth_files_done(&file->files);
+	file->files = files;
+	files = (struct truth_files){ 0 };
 	file->id = steal(object->id);
 	file->revision = steal(object->revision);
 	file->document_id = steal(object->document_id);

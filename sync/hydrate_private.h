@@ -102,6 +102,7 @@ struct hydrate_file {
 
 	/* set by who prepares, fixed from READY on */
 	struct index_path facts;
+	struct truth_files files; /* that named the path then */
 	char *id, *revision, *document_id;
 	struct staging *staging;
 	/* of who finishes */
@@ -215,6 +216,9 @@ void hydrate_stop_background(struct hydrate_file *file, int error, const char *t
 /* Law 8. */
 void hydrate_meet_fault(struct hydrator *hydrator, int outcome, const char *text);
 void hydrate_complete(struct hydrate_file *file, int error, const char *text);
+/* Of what names the path now something is of a newer publish than what the file was begun with. */
+bool hydrate_is_outdated(const struct hydrate_file *file, const struct truth_name *names,
+			 size_t n);
 /* Of works of one kind; 0: of every kind. */
 void hydrate_cancel_calls_locked(struct hydrate_file *file, enum hydrate_kind only);
 static inline bool hydrate_has_background(const struct hydrate_file *file)

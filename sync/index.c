@@ -10,7 +10,7 @@
 #include "sync/index_private.h"
 
 /* Part of the identity: another number empties the index. */
-#define INDEX_VERSION "2"
+#define INDEX_VERSION "3"
 #define BUSY_MS 10000
 #define CHECKPOINT_PAGES \
 	"4000" /* 16 MiB of log, so that loading does not sync all the time */
@@ -58,7 +58,7 @@ static const char *schema =
 	"	WHERE o_presence+r_presence=3;"
 	"CREATE TABLE IF NOT EXISTS truth("
 	"	project INTEGER, key TEXT, size INTEGER NOT NULL, mtime INTEGER NOT NULL,"
-	"	sha256 BLOB, md5 BLOB, remotes BLOB, PRIMARY KEY(project, key))"
+	"	sha256 BLOB, md5 BLOB, remotes BLOB, files BLOB, PRIMARY KEY(project, key))"
 	"	WITHOUT ROWID;"
 	"CREATE INDEX IF NOT EXISTS truth_size ON truth(size);"
 	"CREATE TABLE IF NOT EXISTS object("

@@ -95,6 +95,8 @@ struct index_path {
 	struct index_record *records;
 	size_t n_records;
 	struct truth truth; /* size -1: none */
+	struct truth
+		former; /* of a publish before, which says nothing of this one; none where it is of no files */
 	struct index_object object;
 };
 void index_path_done(struct index_path *path);
@@ -215,6 +217,9 @@ int index_set_project(struct index *index, const char *project, bool is_inactive
 		      index_touched_fn *fn, void *context);
 int index_put_truth(struct index *index, const struct truth *truth, index_touched_fn *fn,
 		    void *context);
+/* Of the files that the record is of one may be unknown here, of a representation that is known: its document changed, and
+ * nobody has told yet. 0 with that representation in RET (allocated), or INDEX_NONE. */
+int index_find_unread(struct index *index, const struct truth *truth, char **ret_repre);
 /* INDEX_NONE where no record names the path: nothing is kept of it. Its size and time are kept where some record says
  * that the remote has it. */
 int index_put_object(struct index *index, int root, const char *rel,

@@ -4,6 +4,7 @@
 
 #include "sync/columns.h"
 #include "sync/index_private.h"
+#include "sync/republish.h"
 
 static void entry_done(struct index_entry *entry)
 {
@@ -32,6 +33,7 @@ void index_path_done(struct index_path *path)
 		record_clear(&path->records[i]);
 	free(path->records);
 	truth_done(&path->truth);
+	truth_done(&path->former);
 	free(path->object.id);
 	free(path->object.revision);
 	free(path->object.document_id);
@@ -115,6 +117,23 @@ static int find_truth(struct db *db, struct index_path *path, int64_t project)
 	return path->truth.project && path->truth.key ? 0 : -ENOMEM;
 }
 
+/* A record of a publish before is set apart. */
+static int judge_truth(struct index_path *path)
+{
+	_cleanup_(freep) struct truth_name *names = NULL;
+
+	if (path->truth.size < 0 || !path->truth.files.n)
+		return 0;
+	names = republish_names(path);
+	if (!names)
+		return -ENOMEM;
+	if (!truth_is_former(&path->truth, names, path->n_records))
+		return 0;
+	path->former = path->truth;
+	path->truth = (struct truth){ .size = -1, .mtime_ns = -1 };
+	return 0;
+}
+
 static int read_records(struct db *db, struct index_path *path)
 {
 	DB_ROWS *stmt = NULL;
@@ -130,7 +149,7 @@ static int read_records(struct db *db, struct index_path *path)
 		if (r == 0)
 			r = find_truth(db, path, db_int(stmt, 14));
 	}
-	return r;
+	return r < 0 ? r : judge_truth(path);
 }
 
 static int read_object(struct db *db, int64_t node, struct index_object *ret)

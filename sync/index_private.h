@@ -44,7 +44,9 @@ struct node {
 	int64_t project;
 	enum node_class stored; /* as the row counts; NODE_NOTHING: no row */
 	bool is_stored, is_dirty, is_dead;
-	bool is_in_work, is_touched; /* of the change under way */
+	/* of the change under way */
+	bool is_in_work, is_touched;
+	bool is_sent_anew; /* a record says now that the remote has it, and did not before */
 };
 
 struct node_list {
@@ -153,3 +155,5 @@ int read_node(struct db *db, int root, const char *rel, struct index_node *ret);
 
 /* The truth record under (project, key); INDEX_NONE. Only what is in its row. */
 int read_truth(struct db *db, int64_t project, const char *key, struct truth *ret);
+/* It is of a publish before, as the rows of records are now. 1, 0 or a negative errno. */
+int read_is_former(struct db *db, int64_t node, const struct truth *truth);

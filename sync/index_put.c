@@ -29,7 +29,7 @@ struct old {
 	int64_t id, node, first_seen; /* node 0: refused */
 	uint64_t sum;
 	char *file, *path;
-	bool is_kept;
+	bool is_kept, is_there; /* the latter: recorded at the remote */
 };
 
 struct put {
@@ -291,6 +291,7 @@ static int load_old_row(struct put *put, struct sqlite3_stmt *stmt)
 	};
 	old->file = column_text(stmt, 4, &r);
 	old->path = column_text(stmt, 5, &r);
+	old->is_there = db_int(stmt, 6) == DOC_PRESENT;
 	return r;
 }
 
@@ -298,10 +299,11 @@ static int load_old(struct put *put)
 {
 	DB_ROWS *stmt = NULL;
 	size_t cap = 0;
-	int r = db_query(put->index->db, &stmt,
-			 "SELECT id, node, first_seen, sum, file, path FROM record"
-			 " WHERE repre=?",
-			 "i", put->repre);
+	int r = db_query(
+		put->index->db, &stmt,
+		"SELECT id, node, first_seen, sum, file, path, r_presence FROM record"
+		" WHERE repre=?",
+		"i", put->repre);
 
 	while (r == 0 && (r = db_step(stmt)) > 0) {
 		if (put->n_old == cap) {
@@ -394,6 +396,8 @@ static int put_record(struct put *put, const struct incoming *in)
 		r = leave_node(index, old->node);
 	if (r == 0 && node && (!old || old->node != id))
 		r = tree_attach(index, node, put->project);
+	if (node && in->remote && in->remote->presence == DOC_PRESENT)
+		node->is_sent_anew |= !old || old->node != id || !old->is_there;
 	return r == 0 && node ? work_add_node(index, node, true) : r;
 }
 

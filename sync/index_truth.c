@@ -12,7 +12,7 @@ int read_truth(struct db *db, int64_t project, const char *key, struct truth *re
 	_cleanup_(truth_done) struct truth truth = { 0 };
 	DB_ROWS *stmt = NULL;
 	int r = db_query(db, &stmt,
-			 "SELECT size, mtime, sha256, md5, remotes FROM truth"
+			 "SELECT size, mtime, sha256, md5, remotes, files FROM truth"
 			 " WHERE project=? AND key=?",
 			 "is", project, key);
 
@@ -24,11 +24,60 @@ int read_truth(struct db *db, int64_t project, const char *key, struct truth *re
 	truth.mtime_ns = db_int(stmt, 1);
 	column_digest(stmt, 2, &truth.digest);
 	r = column_remotes(stmt, 4, &truth);
+	if (r == 0)
+		r = column_files(stmt, 5, &truth.files);
 	if (r < 0)
 		return r;
 	*ret = truth;
 	truth = (struct truth){ 0 };
 	return 0;
+}
+
+/* What names a node: texts of its own. */
+struct names {
+	struct truth_name *items;
+	size_t n;
+};
+
+static void names_done(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		free((void *)(uintptr_t)names->items[i].repre);
+		free((void *)(uintptr_t)names->items[i].file);
+	}
+	free(names->items);
+}
+
+static int add_name(struct names *names, struct sqlite3_stmt *stmt)
+{
+	struct truth_name *more = reallocarray(names->items, names->n + 1, sizeof(*more));
+	int r = 0;
+
+	if (!more)
+		return -ENOMEM;
+	names->items = more;
+	more[names->n].repre = column_text(stmt, 0, &r);
+	more[names->n].file = column_text(stmt, 1, &r);
+	more[names->n].is_there = db_int(stmt, 2) == DOC_PRESENT;
+	names->n++;
+	return r;
+}
+
+int read_is_former(struct db *db, int64_t node, const struct truth *truth)
+{
+	_cleanup_(names_done) struct names names = { 0 };
+	DB_ROWS *stmt = NULL;
+	int r;
+
+	if (!truth->files.n)
+		return 0;
+	r = db_query(db, &stmt,
+		     "SELECT p.ident, r.file, r.r_presence FROM record r"
+		     " JOIN repre p ON p.id=r.repre WHERE r.node=?",
+		     "i", node);
+	while (r == 0 && (r = db_step(stmt)) > 0)
+		r = add_name(&names, stmt);
+	return r < 0 ? r : truth_is_former(truth, names.items, names.n);
 }
 
 #define SAME_SIZE_MAX 1000 /* looked through: sizes of frames are often the same */
@@ -79,10 +128,21 @@ static bool is_same_digest(const struct digest *a, const struct digest *b)
 	       !digest_differs(a, b);
 }
 
+static bool is_same_files(const struct truth_files *a, const struct truth_files *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->refs[i], b->refs[i]) != 0)
+			return false;
+	return true;
+}
+
 static bool is_same_truth(const struct truth *a, const struct truth *b)
 {
 	if (a->size != b->size || a->mtime_ns != b->mtime_ns ||
-	    a->n_remotes != b->n_remotes || !is_same_digest(&a->digest, &b->digest))
+	    a->n_remotes != b->n_remotes || !is_same_digest(&a->digest, &b->digest) ||
+	    !is_same_files(&a->files, &b->files))
 		return false;
 	for (size_t i = 0; i < a->n_remotes; i++) {
 		const struct truth_remote *x = &a->remotes[i];
@@ -97,17 +157,19 @@ static bool is_same_truth(const struct truth *a, const struct truth *b)
 
 static int write_truth(struct index *index, int64_t project, const struct truth *truth)
 {
-	_cleanup_(buf_done) struct buf remotes = { 0 };
+	_cleanup_(buf_done) struct buf remotes = { 0 }, files = { 0 };
 	int r = pack_remotes(&remotes, truth);
 
+	if (r == 0)
+		r = pack_files(&files, &truth->files);
 	if (r < 0)
 		return r;
 	index->has_written = true;
-	return db_run(index->db,
-		      "INSERT OR REPLACE INTO truth VALUES(?, ?, ?, ?, ?, ?, ?)",
-		      "isii" DIGEST_TYPES "b", project, truth->key, truth->size,
-		      truth->mtime_ns, DIGEST_BIND(&truth->digest),
-		      (const void *)remotes.data, remotes.len);
+	return db_run(
+		index->db, "INSERT OR REPLACE INTO truth VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+		"isii" DIGEST_TYPES "bb", project, truth->key, truth->size,
+		truth->mtime_ns, DIGEST_BIND(&truth->digest), (const void *)remotes.data,
+		remotes.len, (const void *)files.data, files.len);
 }
 
 /* INDEX_NONE where no document names that file, or under another project. */
@@ -155,6 +217,41 @@ int index_put_truth(struct index *index, const struct truth *truth, index_touche
 	if (r == 0)
 		r = work_add_node(index, node, true);
 	return index_judge(index, r < 0 ? r : work_settle(index, fn, context));
+}
+
+/* 1: the representation is known, and that file of it is not. */
+static int is_unread(struct index *index, int64_t project, const char *repre,
+		     const char *file)
+{
+	DB_ROWS *stmt = NULL;
+	int r = db_query(index->db, &stmt,
+			 "SELECT EXISTS(SELECT 1 FROM record WHERE repre=p.id AND file=?)"
+			 " FROM repre p WHERE p.project=? AND p.ident=?",
+			 "sis", file, project, repre);
+
+	if (r == 0)
+		r = db_step(stmt);
+	return r > 0 ? !db_int(stmt, 0) : r;
+}
+
+int index_find_unread(struct index *index, const struct truth *truth, char **ret_repre)
+{
+	int64_t project;
+	int r = put_project(index, truth->project, false, &project), is_found = 0;
+
+	for (size_t i = 0; r == 0 && !is_found && i < truth->files.n; i++) {
+		const char *ref = truth->files.refs[i], *end = strchr(ref, '/');
+		_cleanup_(freep) char *repre =
+			strndup(ref, end ? (size_t)(end - ref) : strlen(ref));
+
+		is_found = repre ? is_unread(index, project, repre, end ? end + 1 : "")
+				 : -ENOMEM;
+		if (is_found > 0)
+			*ret_repre = steal(repre);
+	}
+	if (r < 0 || is_found < 0)
+		return index_judge(index, r < 0 ? r : is_found);
+	return is_found ? 0 : INDEX_NONE;
 }
 
 /* ---- objects ---- */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sync/columns.h"
 #include "sync/index_private.h"
 
 /* ---- what is to be settled ---- */
@@ -68,7 +69,7 @@ static void work_end(struct index *index)
 
 	for (size_t i = 0; i < work->nodes.n; i++)
 		work->nodes.items[i]->is_in_work = work->nodes.items[i]->is_touched =
-			false;
+			work->nodes.items[i]->is_sent_anew = false;
 	for (size_t i = 0; i < work->n_repres; i++)
 		hash_set_remove(&work->seen, (uint64_t)work->repres[i]);
 	work->nodes.n = work->flips.n = work->n_repres = 0;
@@ -211,7 +212,8 @@ static int settle_flip(struct index *index, struct node *node)
 struct verdict {
 	enum index_shown shown;
 	int64_t size, mtime_ns;
-	bool has_truth;
+	bool has_truth, has_object;
+	bool has_former; /* the truth record is of a publish before */
 	enum index_object_state object;
 };
 
@@ -234,20 +236,39 @@ static enum index_shown judge_shown(const struct index *index, const struct part
 								  : SHOWN_NOT;
 }
 
-static int heed_truth(struct index *index, int64_t project, const char *key,
-		      struct verdict *verdict)
+/* The file of this row is one that the record is of: nothing else needs to be known where no other names the node. */
+static bool is_of_row(const struct truth *truth, struct sqlite3_stmt *stmt)
 {
+	return truth_files_have(&truth->files, db_text(stmt, 7), db_text(stmt, 8));
+}
+
+static int heed_truth(struct index *index, const struct node *node,
+		      struct sqlite3_stmt *row, struct verdict *verdict)
+{
+	_cleanup_(truth_done) struct truth truth = { 0 };
 	DB_ROWS *stmt = NULL;
+	int is_former;
 	int r = db_query(index->db, &stmt,
-			 "SELECT size, mtime FROM truth"
+			 "SELECT size, mtime, files FROM truth"
 			 " WHERE project=? AND key=? AND size>=0",
-			 "is", project, key);
+			 "is", db_int(row, 5), db_text(row, 6));
 
 	if (r == 0)
 		r = db_step(stmt);
 	if (r <= 0)
 		return r;
-	verdict->has_truth = true;
+	r = column_files(stmt, 2, &truth.files);
+	if (r < 0)
+		return r;
+	is_former = node->n_records == 1 && is_of_row(&truth, row)
+			    ? 0
+			    : read_is_former(index->db, node->id, &truth);
+	if (is_former < 0)
+		return is_former;
+	verdict->has_truth = !is_former;
+	verdict->has_former = is_former;
+	if (is_former)
+		return 0;
 	verdict->size = db_int(stmt, 0);
 	if (db_int(stmt, 1) != -1)
 		verdict->mtime_ns = db_int(stmt, 1);
@@ -264,14 +285,15 @@ static int heed_object(struct index *index, int64_t node, struct verdict *verdic
 		r = db_step(stmt);
 	if (r <= 0)
 		return r;
+	verdict->has_object = true;
 	verdict->object = (enum index_object_state)db_int(stmt, 0);
 	verdict->size = db_int(stmt, 1);
 	verdict->mtime_ns = db_int(stmt, 2);
 	return 0;
 }
 
-static int heed_record(struct index *index, struct sqlite3_stmt *stmt,
-		       struct verdict *verdict)
+static int heed_record(struct index *index, const struct node *node,
+		       struct sqlite3_stmt *stmt, struct verdict *verdict)
 {
 	struct part part = {
 		.ours = (int)db_int(stmt, 0),
@@ -285,9 +307,9 @@ static int heed_record(struct index *index, struct sqlite3_stmt *stmt,
 		verdict->shown = shown;
 	if (verdict->mtime_ns == -1)
 		verdict->mtime_ns = db_int(stmt, 4);
-	if (verdict->has_truth)
+	if (verdict->has_truth || verdict->has_former)
 		return 0;
-	return heed_truth(index, db_int(stmt, 5), db_text(stmt, 6), verdict);
+	return heed_truth(index, node, stmt, verdict);
 }
 
 /* Truth, then what was listed at the remote, then what the documents hint at; the oldest record first. */
@@ -300,14 +322,32 @@ static int judge_file(struct index *index, struct node *node, struct verdict *re
 	if (r == 0)
 		r = db_query(index->db, &stmt,
 			     "SELECT r.o_presence, r.r_presence, r.r_tries, p.flags,"
-			     " r.mtime, p.project, coalesce(r.key, r.path)"
-			     " FROM record r JOIN repre p ON p.id=r.repre"
+			     " r.mtime, p.project, coalesce(r.key, r.path), p.ident,"
+			     " r.file FROM record r JOIN repre p ON p.id=r.repre"
 			     " WHERE r.node=? ORDER BY r.id",
 			     "i", node->id);
 	while (r == 0 && (r = db_step(stmt)) > 0)
-		r = heed_record(index, stmt, &verdict);
+		r = heed_record(index, node, stmt, &verdict);
 	*ret = verdict;
 	return r;
+}
+
+/* What was seen of the object before it was sent anew was of another publish. */
+static bool is_outdated(const struct node *node, const struct verdict *verdict)
+{
+	return node->is_sent_anew && verdict->has_object && !verdict->has_truth &&
+	       (verdict->has_former || node->n_records == 1);
+}
+
+static int judge_anew(struct index *index, struct node *node, struct verdict *ret)
+{
+	int r = judge_file(index, node, ret);
+
+	if (r < 0 || !is_outdated(node, ret))
+		return r;
+	index->has_written = true;
+	r = db_run(index->db, "DELETE FROM object WHERE node=?", "i", node->id);
+	return r < 0 ? r : judge_file(index, node, ret);
 }
 
 static int settle_node(struct index *index, struct node *node)
@@ -320,7 +360,7 @@ static int settle_node(struct index *index, struct node *node)
 	if (node_is_folder(node))
 		verdict.shown = node->n_shown > 0 ? SHOWN_FILE : SHOWN_NOT;
 	else
-		r = judge_file(index, node, &verdict);
+		r = judge_anew(index, node, &verdict);
 	if (r < 0)
 		return r;
 	if (verdict.size != node->size || verdict.mtime_ns != node->mtime_ns) {

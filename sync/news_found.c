@@ -7,6 +7,7 @@
 
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
+#include "sync/republish.h"
 
 #define NAMED_MAX 5 /* in the log */
 
@@ -17,6 +18,7 @@ static bool is_confirmed(struct engine *engine, const struct found *found,
 {
 	_cleanup_(truth_done) struct truth truth = { .size = -1 };
 	const struct plan *plan = plans_find(&engine->plans, found->root, found->rel);
+	const struct truth *known = path->former.files.n ? &path->former : &path->truth;
 	const struct truth_remote *ours, *theirs;
 	int r;
 
@@ -32,10 +34,10 @@ static bool is_confirmed(struct engine *engine, const struct found *found,
 	r = engine->store->ops->load_truth(engine->store, found->project, found->key,
 					   &truth);
 	if (r != 0)
-		return r == STORE_GONE && path->truth.size < 0;
-	ours = truth_find_remote(&path->truth, engine->config->remote_site);
+		return r == STORE_GONE && known->size < 0;
+	ours = truth_find_remote(known, engine->config->remote_site);
 	theirs = truth_find_remote(&truth, engine->config->remote_site);
-	if (path->truth.size < 0 || !truth_same_bytes(&truth, &path->truth))
+	if (known->size < 0 || !truth_same_bytes(&truth, known))
 		return false;
 	return !theirs || !theirs->revision ||
 	       (ours && ours->revision && strcmp(ours->revision, theirs->revision) == 0);
@@ -91,14 +93,39 @@ static bool is_outdated(const struct index_object *known, const struct index_obj
 	return known->seen_ms > seen->seen_ms && known->seen_ms <= clock_wall_ms();
 }
 
+/* The documents mean that object. */
+static bool is_meant(const struct index_path *path, const struct index_object *object)
+{
+	for (size_t i = 0; i < path->n_records && object->document_id; i++)
+		if (path->records[i].remote.presence == DOC_PRESENT &&
+		    str_is_same(path->records[i].remote.id, object->document_id))
+			return true;
+	return false;
+}
+
+/* Nobody has told yet what its bytes are. */
+static void learn(struct engine *engine, const struct found *found,
+		  const struct index_path *path, struct outbox_rows *rows)
+{
+	_cleanup_(truth_done) struct truth truth = { .size = found->object.size,
+						     .mtime_ns = found->object.mtime_ns,
+						     .digest = found->object.digest };
+
+	if (!found->is_learnt || path->truth.size >= 0 || !is_meant(path, &found->object))
+		return;
+	truth.project = strdup(found->project);
+	truth.key = strdup(found->key);
+	if (truth.project && truth.key && republish_sign(path, false, &truth) == 0 &&
+	    truth_set_remote(&truth, engine->config->remote_site, found->object.id,
+			     found->object.revision) == 0)
+		outbox_rows_add_truth(rows, &truth, false);
+}
+
 /* 1 where it is trouble that nobody knew of. */
 static int apply(struct engine *engine, const struct found *found,
 		 struct outbox_rows *rows)
 {
 	struct index_path path = { 0 };
-	struct truth truth = { .size = found->object.size,
-			       .mtime_ns = found->object.mtime_ns,
-			       .digest = found->object.digest };
 	bool was_trouble, is_believed, is_unsure;
 	int r = index_find_path(engine->index, found->root, found->rel, &path);
 
@@ -116,19 +143,8 @@ static int apply(struct engine *engine, const struct found *found,
 		doubt(engine, found);
 	else if (!is_unsure)
 		r = put(engine, found);
-	/* the object that the documents mean: nobody has told yet what its bytes are */
-	if (r == 0 && is_believed && found->is_learnt && path.truth.size < 0 &&
-	    path.records[0].remote.id && found->object.document_id &&
-	    strcmp(path.records[0].remote.id, found->object.document_id) == 0) {
-		truth.project = strdup(found->project);
-		truth.key = strdup(found->key);
-		if (truth.project && truth.key &&
-		    truth_set_remote(&truth, engine->config->remote_site,
-				     found->object.id, found->object.revision) == 0)
-			outbox_rows_add_truth(rows, &truth, false);
-		truth.size = -1;
-	}
-	truth_done(&truth);
+	if (r == 0 && is_believed)
+		learn(engine, found, &path, rows);
 	index_path_done(&path);
 	return r < 0 ? r : is_believed && is_trouble(&found->object) && !was_trouble;
 }

@@ -8,6 +8,7 @@
 #include "sync/base/buf.h"
 #include "sync/base/clock.h"
 #include "sync/base/path.h"
+#include "sync/republish.h"
 
 /* ---- judging ---- */
 
@@ -49,6 +50,8 @@ enum index_object_state survey_judge(const struct engine *engine,
 	const char *revision = known_revision(engine, path);
 	const struct index_object *known = &path->object;
 
+	if (republish_refusal(path, engine->config->remote_site, object))
+		return OBJECT_DIFFERENT;
 	if (path->truth.size < 0 || (revision && strcmp(revision, object->revision) == 0))
 		return OBJECT_PRESENT;
 	if (object->size != path->truth.size ||
@@ -201,7 +204,7 @@ static int tell(const struct look *look)
 	}
 	finding.is_news = is_news(look, &finding.object);
 	finding.is_learnt =
-		is_there && look->path.truth.size < 0 &&
+		is_there && look->path.truth.size < 0 && look->state == OBJECT_PRESENT &&
 		(look->object.digest.has_sha256 || look->object.digest.has_md5);
 	return look->survey->fn(look->survey->context, &finding);
 }

@@ -18,6 +18,7 @@
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
 #include "sync/progress.h"
+#include "sync/republish.h"
 #include "sync/upload_private.h"
 
 #define LOOKED_MS 300000
@@ -316,6 +317,8 @@ static int add_truth(struct upload *upload, const struct index_path *path,
 	truth.mtime_ns = timespec_ns(upload->st.st_mtim);
 	truth.digest = upload->digest;
 	r = truth.project && truth.key ? 0 : -ENOMEM;
+	if (r == 0)
+		r = republish_sign(path, true, &truth);
 	if (r == 0)
 		r = truth_set_remote(&truth, engine->config->remote_site,
 				     upload->object.id, upload->object.revision);

@@ -307,6 +307,12 @@ class Site:
         """Through the mount."""
         return read_file(self.mnt / rel)
 
+    def tries_to_read(self, rel):
+        """The same; None where it meets an error, as it may at the moment at which the name becomes another file."""
+        with contextlib.suppress(OSError):
+            return self.read(rel)
+        return None
+
     def on_disk(self, rel):
         """Bytes in the root, or None."""
         path = self.root / rel

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from drive import ANN, BOT, drive  # noqa: F401
-from harness import errno_of, make_document, recorded, wait_until
+from harness import errno_of, make_document, random_bytes, recorded, wait_until
 
 A, B = 'shot/a.exr', 'shot/b.exr'
 
@@ -256,6 +256,23 @@ def test_nobody_makes_twins_of_two(drive, studio, world):  # noqa: F811
 
 
 # What others uploaded, and how little is asked
+
+def test_published_anew_by_the_stock_server(world, drive, home):  # noqa: F811
+    """Over the objects of before: what it is now is learnt by listing; who edits it after that is named."""
+    new = {A: random_bytes('new a', 2000), B: random_bytes('new b', 2000)}
+    docs = world.representations()
+    for number, file in enumerate(docs[0]['files']):
+        by_hand(drive, (A, B)[number], 'edit', data=new[(A, B)[number]])
+        file['_id'] = {'$oid': f'65000000{number:016x}'}
+        file['size'] = 2000
+        file['sites'] = [entry for entry in file['sites'] if entry['name'] != 'local_0']
+    world.hand.put(*docs)
+    wait_until(lambda: {truth['size'] for truth in world.hand.truths().values()} == {2000}, 'both are learnt')
+    assert home.read(A) == new[A]
+    by_hand(drive, B, 'edit', data=b'by ann')
+    wait_explained(home, B, 'changed', 'ann')
+    assert errno_of(home.read, B) == 'EIO'
+
 
 def test_truth_of_what_others_uploaded(world, drive, studio):  # noqa: F811
     """Put there by the stock server: sizes and checksums are learnt by listing, and recorded for all."""

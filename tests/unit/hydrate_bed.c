@@ -235,8 +235,8 @@ int index_find_path(struct index *index, int root, const char *rel,
 		.node = { .shown = SHOWN_FILE,
 			  .size = file->size,
 			  .mtime_ns = 1500000000000000000 },
-		.records = calloc(1, sizeof(*ret->records)),
-		.n_records = 1,
+		.records = calloc(2, sizeof(*ret->records)),
+		.n_records = file->further_id ? 2 : 1,
 		.truth = { .size = -1 },
 		.object = { .state = file->state, .size = -1, .mtime_ns = -1 },
 	};
@@ -246,6 +246,15 @@ int index_find_path(struct index *index, int root, const char *rel,
 		.file = strdup(file->file_id),
 		.key = strf("{root[work]}/%s", rel),
 	};
+	if (file->further_id)
+		ret->records[1] = (struct index_record){
+			.project = strdup("demo"),
+			.repre = strdup("further"),
+			.file = strdup(file->further_id),
+			.key = strdup(ret->records[0].key),
+		};
+	if (file->has_truth && file->truth_file_id)
+		truth_files_add(&ret->truth.files, "repre", file->truth_file_id);
 	if (file->has_truth) {
 		ret->truth.project = strdup("demo");
 		ret->truth.key = strdup(ret->records[0].key);

@@ -28,6 +28,8 @@ struct bed_file {
 	unsigned truth_seed;
 	/* the records */
 	const char *file_id;
+	const char *further_id;    /* of another representation, or NULL */
+	const char *truth_file_id; /* of which the truth record is, or NULL: unknown */
 	bool is_hidden_from_index;
 	enum index_object_state state;
 };

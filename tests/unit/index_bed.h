@@ -183,11 +183,17 @@ static inline void put_object(struct index_bed *bed, const char *rel,
 	assert_int_equal(index_commit(bed->index), 0);
 }
 
-static inline void put_truth(struct index_bed *bed, const char *project, const char *key,
-			     int64_t size)
+/* FILES: "r1/f1 r2/f2", of which it is. */
+static inline void put_truth_of(struct index_bed *bed, const char *project,
+				const char *key, int64_t size, const char *files)
 {
 	struct truth truth = { .size = size, .mtime_ns = 3000 };
+	_cleanup_(freep) char *copy = strdup(files);
+	char *rest = copy, *ref;
 
+	while ((ref = strsep(&rest, " ")))
+		if (*ref)
+			assert_int_equal(truth_files_add_ref(&truth.files, ref), 0);
 	truth.project = strdup(project);
 	truth.key = strdup(key);
 	buf_clear(&bed->touched);
@@ -195,6 +201,12 @@ static inline void put_truth(struct index_bed *bed, const char *project, const c
 	assert_int_equal(index_put_truth(bed->index, &truth, index_bed_touch, bed), 0);
 	assert_int_equal(index_commit(bed->index), 0);
 	truth_done(&truth);
+}
+
+static inline void put_truth(struct index_bed *bed, const char *project, const char *key,
+			     int64_t size)
+{
+	put_truth_of(bed, project, key, size, "");
 }
 
 /* ---- how a listing looks ---- */

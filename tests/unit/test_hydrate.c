@@ -373,6 +373,68 @@ static void test_record_changed_meanwhile(void **state)
 	assert_false(stage_exists(bed->stage, REL));
 }
 
+/* A further representation goes on to name the path: the bytes are those of a publish before all the same. */
+static void test_published_anew_meanwhile(void **state)
+{
+	struct bed *bed = *state;
+	struct bed_file *file = bed_publish(bed, REL, BIG);
+
+	file->further_id = "h";
+	bed_hold(bed, true);
+	assert_int_equal(hydrate_fetch(bed->hydrator, 0, REL, POOL_DOWNLOAD, 50), 0);
+	bed_wait_held(bed, 1);
+	mutex_lock(&bed->remote.lock);
+	file->file_id = "g";
+	mutex_unlock(&bed->remote.lock);
+	bed_hold(bed, false);
+	assert_int_equal(bed_wait_completed(bed, 1), -ECANCELED);
+	assert_false(stage_exists(bed->stage, REL));
+}
+
+/* The truth record is of the publish before, as long as the newer one is not at the remote: served, and not kept. */
+static void test_newer_publish_is_on_its_way(void **state)
+{
+	struct bed *bed = *state;
+	struct bed_file *file = bed_publish(bed, REL, BIG);
+	struct hydration *handle;
+
+	file->further_id = "h";
+	file->file_id = "g";
+	file->truth_file_id = "f";
+	handle = bed_open(bed, REL);
+	assert_int_equal(bed_read(bed, handle, 0, 1000), 1000);
+	assert_int_equal(hydrate_fetch(bed->hydrator, 0, REL, POOL_DOWNLOAD, 50), 0);
+	assert_int_equal(bed_wait_completed(bed, 1), -ECANCELED);
+	assert_false(stage_exists(bed->stage, REL));
+	assert_int_equal(bed_read(bed, handle, 0, 1000), 1000);
+	hydrate_close(handle);
+}
+
+/* What was fetched of the publish before is not shown for the newer one of the same size. */
+static void test_opened_after_a_newer_publish(void **state)
+{
+	struct bed *bed = *state;
+	struct bed_file *file = bed_publish(bed, REL, BIG);
+	struct hydration *old = bed_open(bed, REL), *handle;
+	struct bed_read read;
+
+	assert_int_equal(bed_read(bed, old, 0, 1000), 1000);
+	mutex_lock(&bed->remote.lock);
+	file->file_id = "g";
+	file->revision = file->truth_revision = "r2";
+	file->seed = file->truth_seed = 2;
+	mutex_unlock(&bed->remote.lock);
+	handle = bed_open(bed, REL);
+	bed_hold(bed, true);
+	bed_begin_read(bed, handle, &read, 0, 1000);
+	read.seed = 2;
+	bed_hold(bed, false);
+	assert_int_equal(bed_end_read(&read), 1000);
+	assert_int_equal(bed_read(bed, old, 0, 1000), -EIO);
+	hydrate_close(old);
+	hydrate_close(handle);
+}
+
 static void test_hidden_meanwhile(void **state)
 {
 	struct bed *bed = *state;
@@ -445,6 +507,9 @@ int main(void)
 		TEST(test_stamped_when_it_has_its_name),
 		TEST(test_name_taken_meanwhile),
 		TEST(test_record_changed_meanwhile),
+		TEST(test_published_anew_meanwhile),
+		TEST(test_newer_publish_is_on_its_way),
+		TEST(test_opened_after_a_newer_publish),
 		TEST(test_hidden_meanwhile),
 		TEST(test_opens_that_cannot_be),
 	};

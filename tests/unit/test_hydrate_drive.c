@@ -174,6 +174,7 @@ static void publish(struct world *world, bool has_truth)
 		world->provider->ops->store(world->provider, &order, &call, &object), 0);
 	put(&world->index, "demo", "r1", "f1 " KEY " 0+");
 	truth.digest = object.digest;
+	assert_int_equal(truth_files_add(&truth.files, "r1", "f1"), 0);
 	assert_int_equal(truth_set_remote(&truth, "gdrive", object.id, object.revision),
 			 0);
 	if (has_truth) {

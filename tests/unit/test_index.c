@@ -197,6 +197,103 @@ static void test_object_before_its_record(void **state)
 	assert_node(&bed, "c", 7, 2000);
 }
 
+/* The size of the publish before is forgotten with what was seen of its object, and not before the new one is there. */
+static void test_published_anew(void **state)
+{
+	struct index_path path;
+	INDEX_BED(bed);
+
+	put(&bed, "demo", "r1", "1 {root[work]}/a 0+");
+	put_truth_of(&bed, "demo", "{root[work]}/a", 6, "r1/1");
+	put_object(&bed, "a", OBJECT_DIFFERENT, 5);
+	assert_node(&bed, "a", 6, 3000);
+	put(&bed, "demo", "r1", "2 {root[work]}/a 0-");
+	assert_node(&bed, "a", 6, 3000);
+	put(&bed, "demo", "r1", "2 {root[work]}/a 0+");
+	assert_touched(&bed, "a ");
+	assert_node(&bed, "a", -1, 1000);
+	assert_int_equal(index_find_path(bed.index, 0, "a", &path), 0);
+	assert_int_equal(path.truth.size, -1);
+	assert_int_equal(path.former.size, 6);
+	assert_string_equal(path.former.key, "{root[work]}/a");
+	assert_int_equal(path.object.state, OBJECT_UNKNOWN);
+	index_path_done(&path);
+
+	put_object(&bed, "a", OBJECT_PRESENT, 7);
+	assert_node(&bed, "a", 7, 2000);
+	put(&bed, "demo", "r1", "2 {root[work]}/a -+");
+	assert_node(&bed, "a", 7, 2000); /* sent once */
+	put_truth_of(&bed, "demo", "{root[work]}/a", 8, "r1/2");
+	assert_node(&bed, "a", 8, 3000);
+	assert_int_equal(index_find_path(bed.index, 0, "a", &path), 0);
+	assert_int_equal(path.truth.size, 8);
+	assert_int_equal(path.former.files.n, 0);
+	index_path_done(&path);
+	/* the documents of before are restored */
+	put(&bed, "demo", "r1", "1 {root[work]}/a 0+");
+	assert_node(&bed, "a", -1, 1000);
+}
+
+static void test_a_further_publish_is_no_newer_one(void **state)
+{
+	INDEX_BED(bed);
+
+	put(&bed, "demo", "r1", "1 {root[work]}/a 0+");
+	put_truth_of(&bed, "demo", "{root[work]}/a", 6, "r1/1");
+	put(&bed, "demo", "r2", "2 {root[work]}/a 0+");
+	put(&bed, "other", "r3", "3 {root[work]}/a 0+");
+	assert_node(&bed, "a", 6, 3000);
+	drop(&bed, "demo", "r1");
+	assert_node(&bed, "a", -1, 1000);
+	put(&bed, "demo", "r1", "1 {root[work]}/a 0-");
+	assert_node(&bed, "a", 6, 3000);
+}
+
+/* Whose bytes nobody knows may be sent anew as well. */
+static void test_sent_anew(void **state)
+{
+	INDEX_BED(bed);
+
+	put(&bed, "demo", "r1", "1 {root[work]}/a 0+");
+	put_object(&bed, "a", OBJECT_PRESENT, 5);
+	put(&bed, "demo", "r1", "1 {root[work]}/a -+");
+	assert_node(&bed, "a", 5, 2000);
+	put(&bed, "demo", "r2", "2 {root[work]}/a 0+");
+	assert_node(&bed, "a", 5, 2000);
+	drop(&bed, "demo", "r2");
+	put(&bed, "demo", "r1", "3 {root[work]}/a 0+");
+	assert_node(&bed, "a", -1, 1000);
+}
+
+static void assert_unread(struct index_bed *bed, const char *files, const char *repre)
+{
+	struct truth truth = { .project = (char[]){ "demo" } };
+	_cleanup_(freep) char *copy = strdup(files);
+	_cleanup_(freep) char *found = NULL;
+	char *rest = copy, *ref;
+
+	while ((ref = strsep(&rest, " ")))
+		assert_int_equal(truth_files_add_ref(&truth.files, ref), 0);
+	assert_int_equal(index_begin(bed->index), 0);
+	assert_int_equal(index_find_unread(bed->index, &truth, &found),
+			 repre ? 0 : INDEX_NONE);
+	if (repre)
+		assert_string_equal(found, repre);
+	index_rollback(bed->index);
+	truth_files_done(&truth.files);
+}
+
+static void test_unread(void **state)
+{
+	INDEX_BED(bed);
+
+	put(&bed, "demo", "r1", "1 {root[work]}/a 0+");
+	put(&bed, "other", "r2", "2 {root[work]}/a 0+");
+	assert_unread(&bed, "r1/1", NULL);
+	assert_unread(&bed, "r1/1 r1/4", "r1");
+	assert_unread(&bed, "r2/4", NULL); /* of another project: will be told of */
+}
+
 static void test_object_of_nothing(void **state)
 {
 	struct index_object object = { .state = OBJECT_PRESENT };
@@ -407,6 +504,10 @@ int main(void)
 		cmocka_unit_test(test_rollback),
 		cmocka_unit_test(test_size_and_time),
 		cmocka_unit_test(test_object_before_its_record),
+		cmocka_unit_test(test_published_anew),
+		cmocka_unit_test(test_a_further_publish_is_no_newer_one),
+		cmocka_unit_test(test_sent_anew),
+		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_object_of_nothing),
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_first_seen_is_kept),
