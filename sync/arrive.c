@@ -121,6 +121,8 @@ static void record_ours(struct engine *engine, struct outbox_rows *rows,
 		return;
 	row->id = strdup(path_name(rel));
 	row->created_ms = clock_wall_ms();
+	/* the last files of a representation come at the same time, and each finds all of it here */
+	outbox_rows_once(rows);
 }
 
 static int record_path(void *context, int root, const char *rel)

@@ -210,6 +210,8 @@ struct outbox_rows {
 	size_t n, cap;
 };
 void outbox_rows_done(struct outbox_rows *rows);
+/* The row added last is left out where one for the same file and site waits already: another thread was faster. */
+void outbox_rows_once(struct outbox_rows *rows);
 /* Adds a change of the entry of SITE (ours or remote). The returned record is for filling in; NULL on -ENOMEM. */
 struct record *outbox_rows_add(struct outbox_rows *rows, enum record_op op,
 			       const struct index_record *record, const char *site,

@@ -40,7 +40,8 @@ struct outbox_row {
 	struct record record; /* a change of a document */
 	struct truth truth;   /* a truth record to be put */
 	bool is_replacing;    /* put_truth's REPLACE */
-	char *parked;         /* why the row was refused for good, or NULL */
+	bool is_once; /* not added where a row for its record's file and site waits already */
+	char *parked; /* why the row was refused for good, or NULL */
 };
 void outbox_row_done(struct outbox_row *row);
 

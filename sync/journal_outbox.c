@@ -118,21 +118,39 @@ static int insert_row(struct journal *journal, const struct outbox_row *row)
 		files.len, (const void *)before.data, before.len);
 }
 
+/* RET: the numbers of those of the N rows that are added. */
+static int add_rows(struct journal *journal, const struct outbox_row *rows, size_t n,
+		    size_t *ret, size_t *ret_n)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct record *record = &rows[i].record;
+
+		if (rows[i].is_once &&
+		    journal_outbox_has(journal, record->project, record->repre,
+				       record->file, record->site))
+			continue;
+		r = note_waiting(journal, &rows[i], 1);
+		if (r < 0)
+			break;
+		ret[(*ret_n)++] = i;
+		r = insert_row(journal, &rows[i]);
+	}
+	return r;
+}
+
 int journal_outbox_add(struct journal *journal, const struct outbox_row *rows, size_t n)
 {
-	size_t n_noted = 0;
-	int r = journal_begin(journal);
+	_cleanup_(freep) size_t *added = calloc(n ? n : 1, sizeof(*added));
+	size_t n_added = 0;
+	int r = added ? journal_begin(journal) : -ENOMEM;
 
 	if (r < 0)
 		return r;
-	while (r == 0 && n_noted < n) {
-		r = note_waiting(journal, &rows[n_noted], 1);
-		if (r == 0)
-			r = insert_row(journal, &rows[n_noted++]);
-	}
-	r = journal_end(journal, r);
-	while (r < 0 && n_noted > 0)
-		note_waiting(journal, &rows[--n_noted], -1);
+	r = journal_end(journal, add_rows(journal, rows, n, added, &n_added));
+	while (r < 0 && n_added > 0)
+		note_waiting(journal, &rows[added[--n_added]], -1);
 	journal_give_pen(journal);
 	return r;
 }

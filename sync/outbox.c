@@ -79,6 +79,11 @@ struct record *outbox_rows_add(struct outbox_rows *rows, enum record_op op,
 	return &row->record;
 }
 
+void outbox_rows_once(struct outbox_rows *rows)
+{
+	rows->rows[rows->n - 1].is_once = true;
+}
+
 int outbox_rows_add_truth(struct outbox_rows *rows, const struct truth *truth,
 			  bool replace)
 {

@@ -163,6 +163,36 @@ static void test_outbox_of_an_older_sitefs(void **state)
 	outbox_row_done(&row);
 }
 
+static void test_outbox_once(void **state)
+{
+	struct outbox_row rows[4] = { row_of("f1", "nas"), row_of("f2", "nas"),
+				      row_of("f1", "studio"), row_of("f2", "nas") };
+	struct outbox_row *found;
+	size_t n;
+	BED(bed);
+
+	for (size_t i = 0; i < 4; i++)
+		rows[i].is_once = true;
+	add_row(&bed, "f1", "nas");
+	assert_int_equal(journal_outbox_add(bed.journal, rows, 4), 0);
+	assert_counts(&bed, 3, 0);
+	assert_int_equal(journal_outbox_read(bed.journal, 0, 10, false, &found, &n), 0);
+	assert_int_equal(n, 3);
+	assert_string_equal(found[1].record.file, "f2");
+	assert_string_equal(found[2].record.site, "studio");
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(journal_outbox_drop(bed.journal, &found[i].seq, 1), 0);
+		outbox_row_done(&found[i]);
+	}
+	free(found);
+	assert_false(journal_outbox_has(bed.journal, "demo", "r1", "f2", "nas"));
+	/* none waits any more */
+	assert_int_equal(journal_outbox_add(bed.journal, rows, 1), 0);
+	assert_counts(&bed, 1, 0);
+	for (size_t i = 0; i < 4; i++)
+		outbox_row_done(&rows[i]);
+}
+
 static void test_outbox_order_drop_and_park(void **state)
 {
 	struct outbox_row *rows;
@@ -525,6 +555,7 @@ int main(void)
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_outbox_keeps_every_field),
 		cmocka_unit_test(test_outbox_of_an_older_sitefs),
+		cmocka_unit_test(test_outbox_once),
 		cmocka_unit_test(test_outbox_order_drop_and_park),
 		cmocka_unit_test(test_outbox_knows_which_truth_waits),
 		cmocka_unit_test(test_stamp_compare),
