@@ -513,6 +513,7 @@ void engine_free(struct engine *engine)
 	pauses_done(&engine->pauses);
 	plans_done(&engine->plans);
 	news_done(&engine->news);
+	presence_done(&engine->presence);
 	departed_done(&engine->departed);
 	map_done(&engine->dirty, NULL);
 	map_done(&engine->folder_ids, free);

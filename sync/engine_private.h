@@ -15,6 +15,7 @@
 #include "sync/mail.h"
 #include "sync/news.h"
 #include "sync/plan.h"
+#include "sync/presence.h"
 #include "sync/store.h"
 #include "sync/tally.h"
 #include "sync/upload.h"
@@ -65,14 +66,15 @@ struct engine {
 	int64_t next_sweep_ms;
 	int64_t next_greeting_ms; /* monotonic */
 	int64_t next_progress_ms;
-	bool needs_resuming;    /* a pause is over: what waits is looked at */
-	int64_t next_resume_ms; /* wall time at which one ends by itself */
-	bool is_probing;        /* a probe of the remote is under way */
-	bool has_probed;        /* its first answer came */
-	int n_busy_probes;      /* in a row: the remote had trouble of the moment */
-	struct news news;       /* what others do at the remote */
-	int64_t n_pulls;        /* of this pass: more than 100 mean a lost root */
-	char *meter;            /* what the journal has of it */
+	bool needs_resuming;      /* a pause is over: what waits is looked at */
+	int64_t next_resume_ms;   /* wall time at which one ends by itself */
+	bool is_probing;          /* a probe of the remote is under way */
+	bool has_probed;          /* its first answer came */
+	int n_busy_probes;        /* in a row: the remote had trouble of the moment */
+	struct news news;         /* what others do at the remote */
+	struct presence presence; /* what is here without an entry */
+	int64_t n_pulls;          /* of this pass: more than 100 mean a lost root */
+	char *meter;              /* what the journal has of it */
 	int64_t next_meter_ms;
 	struct map
 		dirty; /* "ROOT:REL" of paths to be decided and told once their rows are committed */

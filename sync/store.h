@@ -20,6 +20,7 @@
 #include "sync/base/buf.h"
 #include "sync/base/cleanup.h"
 #include "sync/base/error.h"
+#include "sync/holdings.h"
 #include "sync/truth.h"
 
 struct store;
@@ -134,6 +135,8 @@ typedef int store_truth_fn(void *context, const struct truth *truth);
 typedef int store_name_fn(void *context, const char *name);
 /* A host by its name, and when it was seen last: wall time by the store's clock. */
 typedef int store_host_fn(void *context, const char *host, int64_t seen_ms);
+/* May not use the store. */
+typedef int store_holding_fn(void *context, const struct holding *holding);
 
 struct store_ops {
 	const char *name;
@@ -221,6 +224,15 @@ struct store_ops {
 	/* Calls FN with each host that ever greeted for SITE, until it returns non-zero, which is returned. */
 	int (*hosts)(struct store *store, const char *site, store_host_fn *fn,
 		     void *context);
+	/* What SITE holds of N representations without entries that say so, in place of what was told before; no files:
+	 * nothing any more. After a negative result some may be told. It is repaired by whoever told it, so it may be lost
+	 * where the store loses what others have not acknowledged yet. */
+	int (*put_holdings)(struct store *store, const char *site,
+			    const struct holding *holdings, size_t n);
+	/* Calls FN with what was told of SITE: of a representation of PROJECT; REPRE NULL: of all of PROJECT; both NULL: of
+	 * all. In the order of their names. */
+	int (*holdings)(struct store *store, const char *site, const char *project,
+			const char *repre, store_holding_fn *fn, void *context);
 	void (*free)(struct store *store);
 };
 

@@ -460,6 +460,8 @@ static const struct store_ops mongo_ops = {
 	.forget = store_mongo_forget,
 	.greet = store_mongo_greet,
 	.hosts = store_mongo_hosts,
+	.put_holdings = store_mongo_put_holdings,
+	.holdings = store_mongo_holdings,
 	.free = mongo_free,
 };
 

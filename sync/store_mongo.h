@@ -13,6 +13,8 @@
  *   lease     {_id: key, owner, epoch, ids}         sync/store_mongo_lease.c
  *   reserved  {_id: key, id}                        sync/store_mongo_reserve.c
  *   owner     {_id: owner, beat}
+ *   host      {_id: "SITE\nHOST", site, host, at}   sync/store_mongo_host.c
+ *   holding   {_id: {s: site, p: project, r: representation}, files: [id], at}    sync/store_mongo_holding.c
  *   touched   {_id: {k: kind, p: project, i: id}, at, day}    where there are no change streams
  *
  * One driver client per handle: a handle belongs to one thread at a time, and without background threads
@@ -118,6 +120,10 @@ int store_mongo_forget(struct store *store, const char *key);
 int store_mongo_greet(struct store *store, const char *site, const char *host);
 int store_mongo_hosts(struct store *store, const char *site, store_host_fn *fn,
 		      void *context);
+int store_mongo_put_holdings(struct store *store, const char *site,
+			     const struct holding *holdings, size_t n);
+int store_mongo_holdings(struct store *store, const char *site, const char *project,
+			 const char *repre, store_holding_fn *fn, void *context);
 
 /* ---- shared ---- */
 

@@ -191,6 +191,11 @@ static int attach_new(struct store_sqlite *s, unsigned flags, struct error *erro
 			"CREATE TABLE IF NOT EXISTS host (site TEXT NOT NULL,"
 			" name TEXT NOT NULL, seen_ms INTEGER NOT NULL,"
 			" PRIMARY KEY (site, name)) WITHOUT ROWID;"
+			/* files: their ids, each with its NUL */
+			"CREATE TABLE IF NOT EXISTS holding (site TEXT NOT NULL,"
+			" project TEXT NOT NULL, repre TEXT NOT NULL,"
+			" files BLOB NOT NULL,"
+			" PRIMARY KEY (site, project, repre)) WITHOUT ROWID;"
 			"CREATE TABLE IF NOT EXISTS truth_file (truth INTEGER NOT NULL"
 			" REFERENCES truth, ref TEXT NOT NULL,"
 			" PRIMARY KEY (truth, ref)) WITHOUT ROWID;"
@@ -355,6 +360,8 @@ static const struct store_ops sqlite_ops = {
 	.forget = store_sqlite_forget,
 	.greet = store_sqlite_greet,
 	.hosts = store_sqlite_hosts,
+	.put_holdings = store_sqlite_put_holdings,
+	.holdings = store_sqlite_holdings,
 	.free = sqlite_free,
 };
 

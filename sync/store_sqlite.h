@@ -78,6 +78,10 @@ int store_sqlite_forget(struct store *store, const char *key);
 int store_sqlite_greet(struct store *store, const char *site, const char *host);
 int store_sqlite_hosts(struct store *store, const char *site, store_host_fn *fn,
 		       void *context);
+int store_sqlite_put_holdings(struct store *store, const char *site,
+			      const struct holding *holdings, size_t n);
+int store_sqlite_holdings(struct store *store, const char *site, const char *project,
+			  const char *repre, store_holding_fn *fn, void *context);
 
 /* ---- shared ---- */
 

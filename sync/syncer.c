@@ -75,6 +75,7 @@ void syncer_decide(struct engine *engine, int root, const char *rel)
 	}
 	signature = assessment_signature(&assessment);
 	note_state(engine, &assessment);
+	presence_note(engine, &assessment);
 	if (plan && plan->signature != signature) {
 		/* another situation: its age starts anew, a failure of before is over */
 		plan->since_ms = now;
@@ -300,6 +301,7 @@ static void sweep(struct engine *engine)
 		r = journal_stamp_each(engine->journal, STAMP_COPY, sweep_one, &state);
 	if (r < 0 && r != -ECANCELED)
 		log_error("looking at all files ended early: %s", error_text(NULL, r));
+	presence_look_again(engine);
 }
 
 /* What was held back, or shall be, is decided anew. */
@@ -446,6 +448,8 @@ static int64_t wait_ms(struct engine *engine, int64_t next_due_ms)
 		until = vanish_due_ms(engine);
 	if (news_next_ms(engine) < until)
 		until = news_next_ms(engine);
+	if (presence_next_ms(engine) < until)
+		until = presence_next_ms(engine);
 	if ((engine_has_fault(engine, &fault) || !engine->has_probed) &&
 	    engine->provider && !engine->is_probing && fault.next_probe_ms < until)
 		until = fault.next_probe_ms;
@@ -489,6 +493,7 @@ static void round_of(struct engine *engine)
 	probe_keep_meter(engine, false);
 	lease_give_back(engine, false);
 	greeting_due(engine);
+	presence_due(engine);
 	next_due = plans_take_due(&engine->plans, clock_mono_ms(), decide_due, engine);
 	serve_store(engine, 0);
 	syncer_decide_dirty(engine);
@@ -514,6 +519,8 @@ void *syncer_run(void *context)
 	map_done(&engine->written, free);
 	if (engine->store && outbox_replay(engine) < 0)
 		log_info("results wait in the outbox for the next start");
+	else
+		presence_end(engine);
 	lease_give_back(engine, true);
 	store_free(engine->store);
 	engine->store = NULL;

@@ -5,61 +5,61 @@
 #include "sync/base/clock.h"
 #include "tools/answers_private.h"
 
-struct holding {
+struct pausing {
 	struct answer *answer;
 	struct pause pause;
 	bool is_ending;
 	int64_t n;
 };
 
-static int hold(struct holding *holding)
+static int hold(struct pausing *pausing)
 {
 	int r;
 
-	if (holding->is_ending)
-		r = engine_resume(holding->answer->engine, &holding->pause);
+	if (pausing->is_ending)
+		r = engine_resume(pausing->answer->engine, &pausing->pause);
 	else
-		r = engine_pause(holding->answer->engine, &holding->pause);
+		r = engine_pause(pausing->answer->engine, &pausing->pause);
 	if (r < 0)
 		return r;
-	holding->n += holding->is_ending ? r : 1;
+	pausing->n += pausing->is_ending ? r : 1;
 	return 0;
 }
 
 static int hold_path(void *context, int root, const char *rel)
 {
-	struct holding *holding = context;
+	struct pausing *pausing = context;
 	int r;
 
-	holding->pause.root = root;
-	holding->pause.rel = strdup(rel);
-	r = holding->pause.rel ? hold(holding) : -ENOMEM;
-	free(holding->pause.rel);
-	holding->pause.rel = NULL;
+	pausing->pause.root = root;
+	pausing->pause.rel = strdup(rel);
+	r = pausing->pause.rel ? hold(pausing) : -ENOMEM;
+	free(pausing->pause.rel);
+	pausing->pause.rel = NULL;
 	return r;
 }
 
 static void run(struct answer *answer, bool is_ending)
 {
 	const struct control_request *request = answer->request;
-	struct holding holding = { .answer = answer, .is_ending = is_ending };
+	struct pausing pausing = { .answer = answer, .is_ending = is_ending };
 	struct json *json = json_document();
 	struct error error = { 0 };
 	bool is_both = request->is_uploads == request->is_downloads;
 	int r;
 
-	holding.pause.project = request->project;
+	pausing.pause.project = request->project;
 	if (request->for_ms > 0)
-		holding.pause.until_ms = clock_wall_ms() + request->for_ms;
+		pausing.pause.until_ms = clock_wall_ms() + request->for_ms;
 	if (is_both || request->is_uploads)
-		holding.pause.directions |= PAUSE_UPLOADS;
+		pausing.pause.directions |= PAUSE_UPLOADS;
 	if (is_both || request->is_downloads)
-		holding.pause.directions |= PAUSE_DOWNLOADS;
-	r = request->n_paths ? answer_each(answer, hold_path, &holding, &error)
-			     : hold(&holding);
-	json_set_int(json, is_ending ? "ended" : "paused", holding.n);
+		pausing.pause.directions |= PAUSE_DOWNLOADS;
+	r = request->n_paths ? answer_each(answer, hold_path, &pausing, &error)
+			     : hold(&pausing);
+	json_set_int(json, is_ending ? "ended" : "paused", pausing.n);
 	if (!is_ending)
-		json_set_time(json, "until", holding.pause.until_ms);
+		json_set_time(json, "until", pausing.pause.until_ms);
 	answer_end(answer, json, r, &error);
 }
 

@@ -279,30 +279,36 @@ static int change_all(struct edits *edits)
 	return 0;
 }
 
-int edits_run(const struct edits_setup *setup, struct edits_result *ret)
+struct selection edits_selection(const struct edits_setup *setup)
 {
 	const struct edits_options *options = setup->options;
+
+	return (struct selection){ .cli = setup->cli,
+				   .config = setup->config,
+				   .store = setup->store,
+				   .project = options->project,
+				   .query = options->query,
+				   .frames = options->frames,
+				   .is_all = options->is_all };
+}
+
+int edits_run(const struct edits_setup *setup, struct edits_result *ret)
+{
+	struct selection selection = edits_selection(setup);
 	_cleanup_(edits_done) struct edits edits = { .setup = setup, .result = ret };
 	int code;
 
 	*ret = (struct edits_result){ 0 };
 	progress_start(&edits.progress, setup->cli->is_quiet || setup->cli->is_json,
 		       setup->cli->has_bytes);
-	code = select_each(&(struct selection){ .cli = setup->cli,
-						.config = setup->config,
-						.store = setup->store,
-						.project = options->project,
-						.query = options->query,
-						.frames = options->frames,
-						.is_all = options->is_all },
-			   collect, &edits);
+	code = select_each(&selection, collect, &edits);
 	if (code)
 		return code;
 	if (!ret->n_repres)
 		return cli_fail(
 			setup->cli, EXIT_NOT_OURS,
 			"no published file is meant by that: nothing was changed");
-	if (!options->is_dry)
+	if (!setup->options->is_dry)
 		code = change_all(&edits);
 	if (code || !ret->n_failed)
 		return code;

@@ -11,6 +11,7 @@
 #include "tools/cli.h"
 #include "tools/estimate.h"
 #include "tools/json.h"
+#include "tools/select.h"
 
 /* Options that such verbs share; a member EDITS of the verb's own struct, its rows first in the verb's table. */
 struct edits_options {
@@ -82,6 +83,8 @@ struct edits_result {
  * named. 0 or an exit code, said. End with edits_setup_done(), also then. */
 int edits_begin(struct edits_setup *setup) _must_check_;
 void edits_setup_done(struct edits_setup *setup);
+/* What is meant; borrows from SETUP. */
+struct selection edits_selection(const struct edits_setup *setup);
 /* Selects and changes. 0 or an exit code, said: EXIT_NOT_OURS where no file is meant; EXIT_PARTLY and EXIT_FAILED where
  * representations could not be changed, RET is filled in then. */
 int edits_run(const struct edits_setup *setup, struct edits_result *ret) _must_check_;

@@ -7,13 +7,22 @@
 #include "sync/base/log.h"
 #include "sync/base/path.h"
 #include "sync/decide.h"
+#include "sync/holdings.h"
 #include "tools/select.h"
 #include "tools/setup.h"
+
+/* Of so many representations the store is asked one by one; then for all that the site holds. */
+#define ASKED_SINGLY 8
 
 struct walk {
 	struct cli *cli;
 	struct elsewhere *elsewhere;
 	const struct config *config;
+	struct store *store;
+	struct holdings
+		held; /* on its disk, though no entry says so: what was asked for */
+	int n_asked;
+	bool is_all_asked;
 	elsewhere_fn *fn;
 	void *context;
 	bool is_known; /* some record names the site */
@@ -39,7 +48,54 @@ static bool is_arriving(const struct walk *walk, const struct doc *doc)
 	return false;
 }
 
-/* The rows of STATES.md with that site as ours: what its record says lies on its disk. */
+/* ---- what its daemon tells beside the entries ---- */
+
+static int take_held(void *context, const struct holding *holding)
+{
+	return holdings_put(context, holding);
+}
+
+/* Who may not read what is ours in the database is told what the entries say all the same. */
+static void ask_held(struct walk *walk, const char *project, const char *repre)
+{
+	int r = walk->store->ops->holdings(walk->store, walk->elsewhere->site, project,
+					   repre, take_held, &walk->held);
+
+	if (r < 0) {
+		log_warning("cannot tell what site '%s' holds without a record: %s",
+			    walk->elsewhere->site, error_text(NULL, r));
+		walk->is_all_asked = true;
+	}
+}
+
+static bool is_recorded(const struct walk *walk, const struct doc_file *file)
+{
+	const struct doc_site *entry = doc_find_site(file, walk->elsewhere->site);
+
+	return entry && entry->presence == DOC_PRESENT;
+}
+
+/* Before the first of FILES whose entry does not say that it is there. */
+static void know_held(struct walk *walk, const struct doc *doc, const size_t *files,
+		      size_t n_files)
+{
+	size_t i = 0;
+
+	while (i < n_files && is_recorded(walk, &doc->files[files[i]]))
+		i++;
+	if (i == n_files || walk->is_all_asked)
+		return;
+	if (walk->cli->n_args && walk->n_asked++ < ASKED_SINGLY) {
+		ask_held(walk, doc->project, doc->id);
+		return;
+	}
+	ask_held(walk, NULL, NULL);
+	walk->is_all_asked = true;
+}
+
+/* ---- states ---- */
+
+/* The rows of STATES.md with that site as ours: what its record says lies on its disk, or its daemon. */
 static enum file_state state_of(const struct walk *walk, const struct doc *doc,
 				const struct doc_file *file)
 {
@@ -55,7 +111,8 @@ static enum file_state state_of(const struct walk *walk, const struct doc *doc,
 		.is_arriving = is_arriving(walk, doc),
 	};
 
-	if (ours && ours->presence == DOC_PRESENT)
+	if (is_recorded(walk, file) ||
+	    holdings_have(&walk->held, doc->project, doc->id, file->id))
 		return FILE_LOCAL;
 	if (!strcmp(site, walk->config->remote_site)) {
 		if (ours && ours->is_paused)
@@ -84,6 +141,7 @@ static int visit(void *context, const struct doc *doc, const size_t *files,
 	struct walk *walk = context;
 	struct elsewhere *elsewhere = walk->elsewhere;
 
+	know_held(walk, doc, files, n_files);
 	for (size_t i = 0; i < n_files; i++) {
 		const struct doc_file *file = &doc->files[files[i]];
 		_cleanup_(freep) char *path = path_of(walk, file);
@@ -93,7 +151,8 @@ static int visit(void *context, const struct doc *doc, const size_t *files,
 
 		if (!path)
 			return cli_fail(walk->cli, EXIT_FAILED, "out of memory");
-		walk->is_known = walk->is_known || doc_find_site(file, elsewhere->site);
+		walk->is_known = walk->is_known || one.state == FILE_LOCAL ||
+				 doc_find_site(file, elsewhere->site);
 		elsewhere->n_files++;
 		elsewhere->n_state[one.state]++;
 		elsewhere->bytes += file->size > 0 ? file->size : 0;
@@ -174,6 +233,7 @@ int elsewhere_each(struct cli *cli, struct elsewhere *elsewhere, elsewhere_fn *f
 	walk.config = config;
 	if (!code)
 		code = cli_open_store(cli, config, false, &store);
+	walk.store = store;
 	if (!code)
 		find_hosts(elsewhere, store);
 	if (!code)
@@ -183,6 +243,7 @@ int elsewhere_each(struct cli *cli, struct elsewhere *elsewhere, elsewhere_fn *f
 							.frames = elsewhere->frames,
 							.is_everything = !cli->n_args },
 				   visit, &walk);
+	holdings_done(&walk.held);
 	return code ? code : check_found(&walk);
 }
 

@@ -1,6 +1,7 @@
 /*
- * How published files stand at another site than this machine's, as the store records it: for `--site S` of status, ls
- * and info. Reads the store itself, needs no daemon, and changes nothing.
+ * How published files stand at another site than this machine's, by the store: its records, and what that site's daemons
+ * tell of files that are there without one. For `--site S` of status, ls and info. Reads the store itself, needs no daemon,
+ * and changes nothing.
  */
 #pragma once
 

@@ -4,6 +4,7 @@
 
 #include "tools/client.h"
 #include "tools/edits.h"
+#include "tools/forget.h"
 #include "tools/output.h"
 #include "tools/setup.h"
 #include "tools/verbs.h"
@@ -185,6 +186,10 @@ static int remove_site(struct cli *cli, const struct options *options,
 		return code;
 	if (!code && is_releasing)
 		code = release_files(cli, &files);
+	/* this machine's own daemon tells what stays */
+	if (!code && !options->edits.is_dry &&
+	    strcmp(setup->sites[0], setup->config->active_site) != 0)
+		code = forget_held(setup);
 	r = options->has_files ? say_files(cli, setup, &result, &files)
 			       : edits_say(setup, &result, NULL);
 	return code ? code : r;

@@ -295,9 +295,10 @@ const struct verb verb_status = {
 		"what waits to be sent and fetched, and what stands in the way. With PATH the\n"
 		"files below it are counted. It asks the running daemon only, never the store.\n"
 		"With --site S: how many files are on the disk of that site, can be opened there\n"
-		"from the remote (remote, queued), are awaited or failed, by the store; ends with\n"
-		"0 only where all are on its disk, else with 4. Tells as well on which hosts\n"
-		"a daemon of that site was seen, and when last.",
+		"from the remote (remote, queued), are awaited or failed, by the store: records,\n"
+		"and what daemons of that site tell of copies without one. Ends with 0 only where\n"
+		"all are on its disk, else with 4. Tells as well on which hosts a daemon of that\n"
+		"site was seen, and when last.",
 	.options = options_table,
 	.options_size = sizeof(struct options),
 	.max_args = -1,

@@ -142,8 +142,16 @@ struct store_call {
 	const char *paths[1];
 };
 
+static int take_holding(void *context, const struct holding *holding)
+{
+	return holdings_put(context, holding);
+}
+
 static int store_story(struct store *store)
 {
+	static const char *const held[] = { "1", "2" };
+	const struct holding holding = { "P", "r", held, 2 };
+	_cleanup_(holdings_done) struct holdings holdings = { 0 };
 	const struct store_ops *ops = store->ops;
 	struct truth truth = { .size = 1 };
 	char project[] = "P", key[] = "{root}/a", site[] = "nas";
@@ -163,6 +171,10 @@ static int store_story(struct store *store)
 		r = ops->put_truth(store, &truth, true);
 	if (r == 0)
 		r = ops->load_truth(store, project, key, &got);
+	if (r == 0)
+		r = ops->put_holdings(store, site, &holding, 1);
+	if (r == 0)
+		r = ops->holdings(store, site, NULL, NULL, take_holding, &holdings);
 	if (r == 0)
 		r = ops->lease(store, "k", "ids", &ids);
 	return r;

@@ -164,6 +164,8 @@ int main(int argc, char **argv)
 				     NULL, NULL);
 	n += _cmocka_run_group_tests("store: truth", truth_stories, n_truth_stories, NULL,
 				     NULL);
+	n += _cmocka_run_group_tests("store: holdings", holding_stories,
+				     n_holding_stories, NULL, NULL);
 	if (stage.hand == &hand_sqlite)
 		n += _cmocka_run_group_tests("store: sqlite", sqlite_stories,
 					     n_sqlite_stories, NULL, NULL);

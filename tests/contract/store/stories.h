@@ -12,6 +12,8 @@ extern const struct CMUnitTest search_stories[];
 extern const size_t n_search_stories;
 extern const struct CMUnitTest truth_stories[];
 extern const size_t n_truth_stories;
+extern const struct CMUnitTest holding_stories[];
+extern const size_t n_holding_stories;
 /* Those of the embedded store: its file, its locks, its neighbours. */
 extern const struct CMUnitTest sqlite_stories[];
 extern const size_t n_sqlite_stories;
