@@ -25,6 +25,7 @@ SECONDS = float(os.environ.get('SITEFS_COMPARE_SECONDS', '0'))
 OPERATIONS = 3000  # at least; after as many the trees are compared, and begun anew: folders renamed into each other get deep
 NAMES = 'abcd'
 HELD_MAX = 6
+ARRIVING = '.fake.new'  # a file of the fake engine that is about to get its name
 LIBC = ctypes.CDLL(None, use_errno=True)
 NOREPLACE, EXCHANGE = 1, 2  # renameat2(2)
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16  # fallocate(2)
@@ -239,7 +240,7 @@ def describe_all(top, without=None):
         if without in folders:
             folders.remove(without)
         for name in (*folders, *names):
-            if name == '.fake.new':  # of one that just arrives
+            if name == ARRIVING:
                 continue
             path = os.path.join(folder, name)
             content = read_file(path) if os.path.isfile(path) and not os.path.islink(path) else None
@@ -250,9 +251,11 @@ def describe_all(top, without=None):
 
 def clear(top, without):
     for entry in os.scandir(top):
-        if entry.is_dir(follow_symlinks=False) and entry.name != without:
+        if entry.name in (without, ARRIVING):
+            continue
+        if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry)
-        elif entry.name != without:
+        else:
             os.unlink(entry)
 
 
