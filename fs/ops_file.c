@@ -88,12 +88,14 @@ void fs_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t 
 void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
 	_cleanup_(handle_unrefp) struct handle *handle = handle_hold(fi->fh);
-	int fd = handle->hydration ? -1 : handle_fd(handle);
-	int r = 0;
+	int r = 0, fd = handle->hydration ? -1 : handle_fd(handle);
 
-	if (fd >= 0)
-		r = datasync ? fdatasync(fd) : fsync(fd);
-	reply_error(req, r < 0 ? -errno : 0);
+	/* nothing of what is at the remote was written here */
+	if (!handle->hydration && fd < 0)
+		r = fd;
+	else if (fd >= 0 && (datasync ? fdatasync(fd) : fsync(fd)) < 0)
+		r = -errno;
+	reply_error(req, r);
 }
 
 /* As FUSE has it: six parameters. */

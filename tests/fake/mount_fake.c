@@ -9,6 +9,7 @@
  *   put ROOT REL SIZE MTIME_NS SOURCE   failed ROOT REL        drop ROOT REL      generate ROOT FOLDER N
  *   complete ROOT REL                   evict ROOT REL         learn ROOT REL     spoil ROOT REL
  *   hold   release   waiting            log                    passthrough        stop
+ *   synced   failsync ERRNO             synced: how often fsync and fdatasync were called, and of which inode last
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,6 +21,7 @@
 
 #include "fs/mount.h"
 #include "tests/fake/engine_fake.h"
+#include "tests/fake/sync_fake.h"
 
 #define WORDS_MAX 8
 
@@ -34,6 +36,14 @@ static void say_log(struct engine *engine)
 
 	fake_log(engine, &log);
 	fputs(buf_str(&log), stdout);
+}
+
+static void say_synced(void)
+{
+	struct sync_fake synced;
+
+	sync_fake_look(&synced);
+	printf("%d %d %" PRIu64 "\n", synced.n_fsync, synced.n_fdatasync, synced.ino);
 }
 
 static int number(const char *text)
@@ -87,6 +97,10 @@ static int do_command(struct engine *engine, struct mount *mount, char **words, 
 		printf("%zu\n", fake_waiting(engine));
 	else if (strcmp(words[0], "log") == 0)
 		say_log(engine);
+	else if (strcmp(words[0], "synced") == 0)
+		say_synced();
+	else if (strcmp(words[0], "failsync") == 0 && n == 2)
+		sync_fake_fail(number(words[1]));
 	else if (strcmp(words[0], "passthrough") == 0)
 		printf("%d %s\n", mount_is_passthrough(mount, reason, sizeof(reason)),
 		       reason);

@@ -1,5 +1,6 @@
 """Files that the kernel reads by itself: never an error because two ways met, nothing kept longer than it should be."""
 
+import errno
 import fcntl
 import mmap
 import os
@@ -382,3 +383,47 @@ def test_set_user_bits_go_with_what_others_write(make_fake, tmp_path, option):
                               oct(os.stat(folder / 'f').st_mode)))
                 os.unlink(folder / 'f')
             assert modes[0] == modes[1], (way, oct(mode))
+
+
+def synced(fake):
+    """How often fsync(2) and fdatasync(2) were asked of the disk, and for which inode last."""
+    return tuple(map(int, fake.say('synced')[0].split()))
+
+
+@pytest.mark.parametrize('option', ('-a', '-ap'), ids=('kernel', 'daemon'))
+def test_what_is_synced_is_asked_of_the_disk(make_fake, option):
+    fake = make_fake()
+    fake.mount(option)
+    os.mkdir(fake.mnt / 'd')
+    file, folder = os.open(fake.mnt / 'd/f', os.O_CREAT | os.O_RDWR), os.open(fake.mnt / 'd', os.O_RDONLY)
+    ino = os.stat(fake.root / 'd/f').st_ino
+    os.write(file, b'0123456789')
+    for sync, counts in ((os.fsync, (1, 0)), (os.fdatasync, (1, 1))):
+        sync(file)
+        assert synced(fake) == (*counts, ino)
+    with mmap.mmap(file, 10) as mapping:
+        mapping[0] = ord('x')
+        mapping.flush()
+    # what is mapped by the kernel itself is the disk's own file
+    n = sum(synced(fake)[:2])
+    assert n == (3 if 'p' in option else 2)
+    os.fsync(folder)
+    assert sum(synced(fake)[:2]) == n + 1 and synced(fake)[2] == os.stat(fake.root / 'd').st_ino
+    for sync in (os.fsync, os.fdatasync):
+        fake.say('failsync', errno.EIO)
+        assert errno_of(sync, file) == 'EIO', 'what the disk says is what the caller gets'
+        assert errno_of(sync, file) is None
+    fake.say('failsync', errno.ENOSPC)
+    assert errno_of(os.fsync, folder) == 'ENOSPC'
+    os.unlink(fake.mnt / 'd/f')
+    os.fsync(file)
+    assert synced(fake)[2] == ino, 'unlinked, it is still synced'
+    os.close(file)
+    os.close(folder)
+
+
+def test_what_is_at_the_remote_needs_no_sync(fake):
+    fake.put('f')
+    with open(fake.mnt / 'f', 'rb') as file:
+        os.fsync(file.fileno())
+    assert synced(fake)[:2] == (0, 0)
