@@ -219,6 +219,36 @@ static int choose(struct client *client, struct found *found)
 
 /* ---- opening ---- */
 
+static int say_stopped(struct cli *cli, const struct daemon_facts *facts)
+{
+	return cli_fail(
+		cli, EXIT_TIMED_OUT,
+		"the daemon (pid %d) is stopped and answers nobody: kill -CONT %d lets "
+		"it go on",
+		(int)facts->pid, (int)facts->pid);
+}
+
+/* A path in the mount of one that is stopped is not even looked at: who does waits for ever. */
+static int check_mounts(struct cli *cli, const struct found *found)
+{
+	_cleanup_(freep) char *here = get_current_dir_name();
+
+	for (size_t i = 0; i < found->n; i++) {
+		const struct daemon_facts *facts = &found->list[i];
+
+		for (int j = 0; facts->mountpoint && j < cli->n_args; j++) {
+			const char *path = cli->args[j];
+
+			if (path[0] != '/')
+				path = here;
+			if (path && is_within(path, facts->mountpoint) &&
+			    runtime_is_stopped(facts))
+				return say_stopped(cli, facts);
+		}
+	}
+	return 0;
+}
+
 static int add_paths(struct client *client, const char *frames)
 {
 	struct control_request *request = &client->request;
@@ -288,13 +318,16 @@ int client_open(struct cli *cli, const char *frames, struct client *ret)
 	int r;
 
 	*client = (struct client){ .cli = cli, .fd = -1, .patience_ms = PATIENCE_MS };
-	r = add_paths(client, frames);
-	if (r)
-		return r;
 	r = client_list(&found.list, &found.n);
 	if (r < 0)
 		return cli_fail(cli, EXIT_NO_DAEMON, "cannot look for daemons: %s",
 				error_text(NULL, r));
+	r = check_mounts(cli, &found);
+	if (r)
+		return r;
+	r = add_paths(client, frames);
+	if (r)
+		return r;
 	r = choose(client, &found);
 	if (r)
 		return r;
@@ -324,7 +357,9 @@ static int open_known(struct cli *cli, const char *mountpoint, const char *state
 			    : !strcmp(facts->state_dir, state_dir))
 			found.chosen = &found.list[i];
 	}
-	return found.chosen && connect_chosen(ret, &found) == 0 ? 0 : 1;
+	if (!found.chosen || runtime_is_stopped(found.chosen))
+		return 1;
+	return connect_chosen(ret, &found) == 0 ? 0 : 1;
 }
 
 int client_open_mount(struct cli *cli, const char *mountpoint, struct client *ret)
@@ -394,6 +429,8 @@ int client_ask(struct client *client, const char *verb, client_item_fn *fn, void
 {
 	int r;
 
+	if (runtime_is_stopped(&client->facts))
+		return say_stopped(client->cli, &client->facts);
 	r = send_request(client, verb);
 	if (r == -E2BIG)
 		return cli_fail(client->cli, EXIT_USAGE,

@@ -26,7 +26,8 @@ struct client {
  * that holds the first path, else by $SITEFS_STATE, else the only one running) and connects. FRAMES: the
  * value of --frames or NULL. 0 or an exit code. End with client_done(), also then. */
 int client_open(struct cli *cli, const char *frames, struct client *ret) _must_check_;
-/* The same for the daemon that serves this mount point, no arguments; nothing is said: 0, or 1 where there is none. */
+/* The same for the daemon that serves this mount point, no arguments; nothing is said: 0, or 1 where there is none that
+ * runs. */
 int client_open_mount(struct cli *cli, const char *mountpoint, struct client *ret)
 	_must_check_;
 /* ... for the one with this state folder. */

@@ -11,6 +11,14 @@ static bool ask(struct doctor *doctor, const struct daemon_facts *facts)
 	_cleanup_(json_freep) struct json *json = NULL;
 	const char *lost;
 
+	if (runtime_is_stopped(facts)) {
+		doctor_fault(
+			doctor, EXIT_FAILED,
+			"the daemon of %s (pid %d) is stopped and answers nobody: kill "
+			"-CONT %d lets it go on",
+			facts->state_dir, (int)facts->pid, (int)facts->pid);
+		return true;
+	}
 	if (client_open_state(doctor->cli, facts->state_dir, &client) != 0 ||
 	    client_ask(&client, "status", NULL, NULL, &json) != 0)
 		return false;

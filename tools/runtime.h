@@ -51,3 +51,5 @@ int runtime_list(const char *dir, struct daemon_facts **ret, size_t *ret_n);
 void daemon_list_free(struct daemon_facts *list, size_t n);
 /* A connected socket, or a negative errno: -ECONNREFUSED nobody listens, -EACCES. */
 int runtime_connect(const struct daemon_facts *facts);
+/* Its process is there and gets no time: SIGSTOP, a debugger. It answers nobody, and neither does its mount. */
+bool runtime_is_stopped(const struct daemon_facts *facts);

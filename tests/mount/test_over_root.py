@@ -106,3 +106,20 @@ def test_nobody_stays_when_the_daemon_hangs(world, home):
             assert process.wait(DEADLINE) != 0
     home.mount()
     assert home.read(REL) == data
+
+
+def test_who_asks_a_stopped_daemon_is_told_at_once(world, home):
+    """... of paths in its mount too, which nobody can look at meanwhile."""
+    world.publish(REL)
+    daemon = home.mount()
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    try:
+        for words in (('status',), ('info', home.mnt / REL), ('ls', home.mnt), ('watch', home.mnt), ('pause',)):
+            result = home.run(*words)
+            assert result.code == 5 and f'kill -CONT {daemon.process.pid}' in result.err, (words, result)
+        result = home.run('doctor')
+        assert result.code == 1 and f'kill -CONT {daemon.process.pid}' in result.out and not result.err, result
+    finally:
+        os.kill(daemon.process.pid, signal.SIGCONT)
+    assert home.state(REL) == 'remote'
+    assert home.run('doctor').code == 0
