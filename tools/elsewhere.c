@@ -23,6 +23,7 @@ struct walk {
 		held; /* on its disk, though no entry says so: what was asked for */
 	int n_asked;
 	bool is_all_asked;
+	bool is_arriving; /* the document that is visited */
 	elsewhere_fn *fn;
 	void *context;
 	bool is_known; /* some record names the site */
@@ -108,7 +109,7 @@ static enum file_state state_of(const struct walk *walk, const struct doc *doc,
 		.is_paused = ours && ours->is_paused,
 		.is_ours_used_up = is_used_up(walk, ours),
 		.is_remote_used_up = is_used_up(walk, remote),
-		.is_arriving = is_arriving(walk, doc),
+		.is_arriving = walk->is_arriving,
 	};
 
 	if (is_recorded(walk, file) ||
@@ -142,6 +143,7 @@ static int visit(void *context, const struct doc *doc, const size_t *files,
 	struct elsewhere *elsewhere = walk->elsewhere;
 
 	know_held(walk, doc, files, n_files);
+	walk->is_arriving = is_arriving(walk, doc);
 	for (size_t i = 0; i < n_files; i++) {
 		const struct doc_file *file = &doc->files[files[i]];
 		_cleanup_(freep) char *path = path_of(walk, file);
