@@ -355,6 +355,8 @@ static void move_aside(struct engine *engine, struct plan *plan,
 
 	if (roots_are_lost(engine->roots, NULL))
 		return;
+	/* before the name is free: who opens it from then on begins anew */
+	hydrate_invalidate(engine->hydrator, plan->root, plan->rel);
 	r = place_aside(engine->roots, plan->root, plan->rel, is_still_decided,
 			&assessment->st);
 	if (r < 0) {
@@ -363,7 +365,6 @@ static void move_aside(struct engine *engine, struct plan *plan,
 		return;
 	}
 	journal_stamp_drop(engine->journal, plan->root, plan->rel);
-	hydrate_invalidate(engine->hydrator, plan->root, plan->rel);
 	engine_tell(engine, plan->root, plan->rel, ENGINE_CHANGE_NAME);
 	look_again(engine, plan, 0);
 }
