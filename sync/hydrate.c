@@ -25,6 +25,7 @@ static void free_file(struct hydrate_file *file)
 	staging_free(file->staging);
 	index_path_done(&file->facts);
 	truth_files_done(&file->files);
+	truth_files_done(&file->there);
 	rangemap_done(&file->present);
 	rangemap_done(&file->taken);
 	rangemap_done(&file->reserved);
@@ -96,9 +97,16 @@ static struct hydrate_file *new_file(struct hydrator *hydrator, int root, const 
 bool hydrate_is_outdated(const struct hydrate_file *file, const struct truth_name *names,
 			 size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (truth_files_precede(&file->files, &names[i], names, n))
+	for (size_t i = 0; i < n; i++) {
+		const struct truth_name *name = &names[i];
+
+		if (truth_files_precede(&file->files, name, names, n))
 			return true;
+		if (name->is_there &&
+		    truth_files_have(&file->files, name->repre, name->file) &&
+		    !truth_files_have(&file->there, name->repre, name->file))
+			return true;
+	}
 	return false;
 }
 

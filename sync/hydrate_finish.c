@@ -139,6 +139,9 @@ static bool has_newer(const struct hydrate_file *file, const struct index_path *
 /* Records that we began with still name the path, and the truth is still what was verified. */
 static bool is_record_same(const struct hydrate_file *file, const struct index_path *now)
 {
+	/* verified against a record that is of a publish before by now */
+	if (file->facts.truth.size >= 0 && now->truth.size < 0)
+		return false;
 	return now->node.shown == SHOWN_FILE && now->node.size == file->size &&
 	       !digest_differs(&now->truth.digest, &file->digest) &&
 	       !has_newer(file, now);

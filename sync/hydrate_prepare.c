@@ -140,12 +140,18 @@ static int open_staging(struct hydrate_file *file, const struct provider_object 
 	return 0;
 }
 
-static int name_files(const struct index_path *facts, struct truth_files *ret)
+static int name_files(const struct index_path *facts, struct truth_files *files,
+		      struct truth_files *there)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < facts->n_records; i++)
-		r = truth_files_add(ret, facts->records[i].repre, facts->records[i].file);
+	for (size_t i = 0; r == 0 && i < facts->n_records; i++) {
+		const struct index_record *record = &facts->records[i];
+
+		r = truth_files_add(files, record->repre, record->file);
+		if (r == 0 && record->remote.presence == DOC_PRESENT)
+			r = truth_files_add(there, record->repre, record->file);
+	}
 	return r;
 }
 
@@ -154,14 +160,17 @@ static int get_ready(struct hydrate_file *file, struct provider_object *object,
 		     struct staging *staging)
 {
 	struct hydrator *hydrator = file->hydrator;
-	_cleanup_(truth_files_done) struct truth_files files = { 0 };
-	bool is_ready = name_files(&file->facts, &files) == 0;
+	struct truth_files files = { 0 }, there = { 0 }, old;
+	bool is_ready = name_files(&file->facts, &files, &there) == 0;
 
 	mutex_lock(&hydrator->lock);
 	is_ready = is_ready && file->phase == HYDRATE_PREPARING;
-	truth_files_done(&file->files);
+	old = file->files;
 	file->files = files;
-	files = (struct truth_files){ 0 };
+	files = old;
+	old = file->there;
+	file->there = there;
+	there = old;
 	file->id = steal(object->id);
 	file->revision = steal(object->revision);
 	file->document_id = steal(object->document_id);
@@ -171,6 +180,8 @@ static int get_ready(struct hydrate_file *file, struct provider_object *object,
 	if (is_ready)
 		file->phase = HYDRATE_READY;
 	mutex_unlock(&hydrator->lock);
+	truth_files_done(&files);
+	truth_files_done(&there);
 	if (is_ready)
 		return 0;
 	staging_drop(staging);

@@ -102,7 +102,8 @@ struct hydrate_file {
 
 	/* set by who prepares, fixed from READY on */
 	struct index_path facts;
-	struct truth_files files; /* that named the path then */
+	struct truth_files files,
+		there; /* that named the path then; of them those recorded at the remote */
 	char *id, *revision, *document_id;
 	struct staging *staging;
 	/* of who finishes */
@@ -216,7 +217,7 @@ void hydrate_stop_background(struct hydrate_file *file, int error, const char *t
 /* Law 8. */
 void hydrate_meet_fault(struct hydrator *hydrator, int outcome, const char *text);
 void hydrate_complete(struct hydrate_file *file, int error, const char *text);
-/* Of what names the path now something is of a newer publish than what the file was begun with. */
+/* Of what names the path now something is of a newer publish than what the file was begun with, or was sent since. */
 bool hydrate_is_outdated(const struct hydrate_file *file, const struct truth_name *names,
 			 size_t n);
 /* Of works of one kind; 0: of every kind. */

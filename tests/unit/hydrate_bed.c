@@ -245,6 +245,7 @@ int index_find_path(struct index *index, int root, const char *rel,
 		.repre = strdup("repre"),
 		.file = strdup(file->file_id),
 		.key = strf("{root[work]}/%s", rel),
+		.remote.presence = file->is_there ? DOC_PRESENT : DOC_WANTED,
 	};
 	if (file->further_id)
 		ret->records[1] = (struct index_record){

@@ -28,6 +28,7 @@ struct bed_file {
 	unsigned truth_seed;
 	/* the records */
 	const char *file_id;
+	bool is_there;             /* its entry of the remote has created_dt */
 	const char *further_id;    /* of another representation, or NULL */
 	const char *truth_file_id; /* of which the truth record is, or NULL: unknown */
 	bool is_hidden_from_index;

@@ -391,6 +391,34 @@ static void test_published_anew_meanwhile(void **state)
 	assert_false(stage_exists(bed->stage, REL));
 }
 
+/* The bytes are verified as those of the publish before; then the newer one is there. */
+static void come_meanwhile(struct bed *bed, bool has_truth)
+{
+	struct bed_file *file = bed_publish(bed, REL, BIG);
+
+	file->further_id = "h";
+	bed_hold(bed, true);
+	assert_int_equal(hydrate_fetch(bed->hydrator, 0, REL, POOL_DOWNLOAD, 50), 0);
+	bed_wait_held(bed, 1);
+	mutex_lock(&bed->remote.lock);
+	file->is_there = has_truth;
+	file->has_truth = has_truth;
+	mutex_unlock(&bed->remote.lock);
+	bed_hold(bed, false);
+	assert_int_equal(bed_wait_completed(bed, 1), -ECANCELED);
+	assert_false(stage_exists(bed->stage, REL));
+}
+
+static void test_newer_publish_came_meanwhile(void **state)
+{
+	come_meanwhile(*state, true);
+}
+
+static void test_truth_was_of_the_publish_before(void **state)
+{
+	come_meanwhile(*state, false);
+}
+
 /* The truth record is of the publish before, as long as the newer one is not at the remote: served, and not kept. */
 static void test_newer_publish_is_on_its_way(void **state)
 {
@@ -508,6 +536,8 @@ int main(void)
 		TEST(test_name_taken_meanwhile),
 		TEST(test_record_changed_meanwhile),
 		TEST(test_published_anew_meanwhile),
+		TEST(test_newer_publish_came_meanwhile),
+		TEST(test_truth_was_of_the_publish_before),
 		TEST(test_newer_publish_is_on_its_way),
 		TEST(test_opened_after_a_newer_publish),
 		TEST(test_hidden_meanwhile),
