@@ -16,7 +16,9 @@ struct check {
 	int root;
 	char *rel, *project, *key;
 	struct truth truth; /* size -1: none */
-	struct stat st;     /* of the disk file that is meant */
+	struct truth
+		signature; /* the files of which a record is that is put: as they were before the remote was asked */
+	struct stat st; /* of the disk file that is meant */
 	bool is_accept;
 	struct provider_object object;
 	struct digest digest;
@@ -27,6 +29,7 @@ static void check_free(struct check *check)
 	if (!check)
 		return;
 	truth_done(&check->truth);
+	truth_done(&check->signature);
 	provider_object_done(&check->object);
 	free(check->rel);
 	free(check->project);
@@ -62,11 +65,11 @@ static int start(struct engine *engine, const struct assessment *assessment,
 		if (!check->project || !check->key)
 			return -ENOMEM;
 	}
-	if (path->truth.size >= 0) {
+	r = republish_sign(path, is_accept, &check->signature);
+	if (r == 0 && path->truth.size >= 0)
 		r = truth_copy(&path->truth, &check->truth);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	check->base.job.run = run;
 	check->base.drop = drop_check;
 	syncer_submit(engine, &steal(check)->base, POOL_CHECK, DOC_PRIORITY_DEFAULT);
@@ -142,18 +145,18 @@ static int put_truth(struct check *check, bool replace)
 {
 	struct engine *engine = check->base.engine;
 	struct outbox_rows rows = { 0 };
-	struct index_path path = { 0 };
 	struct truth truth = { .size = check->object.size,
 			       .mtime_ns = check->object.mtime_ns };
-	int r = index_find_path(engine->index, check->root, check->rel, &path);
+	int r;
 
 	truth.project = strdup(check->project);
 	truth.key = strdup(check->key);
 	truth.digest = check->digest;
-	if (r >= 0)
-		r = truth.project && truth.key ? 0 : -ENOMEM;
+	r = truth.project && truth.key ? 0 : -ENOMEM;
 	if (r == 0)
-		r = republish_sign(&path, replace, &truth);
+		r = truth_files_copy(&check->signature.files, &truth.files);
+	if (r == 0)
+		r = truth_files_copy(&check->signature.before, &truth.before);
 	if (r == 0)
 		r = truth_set_remote(&truth, engine->config->remote_site,
 				     check->object.id, check->object.revision);
@@ -163,7 +166,6 @@ static int put_truth(struct check *check, bool replace)
 		r = outbox_commit(engine, &rows);
 	outbox_rows_done(&rows);
 	truth_done(&truth);
-	index_path_done(&path);
 	return r;
 }
 

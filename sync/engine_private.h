@@ -192,6 +192,8 @@ int feed_read_all(struct engine *engine);
 int feed_read_projects(struct engine *engine);
 /* Events until TIMEOUT_MS; 0, or a negative errno where the store cannot be used. */
 int feed_follow(struct engine *engine, int64_t timeout_ms);
+/* One document as it is now, where the store does not tell of each change. */
+int feed_reread(struct engine *engine, const char *project, const char *repre);
 void feed_lost(struct engine *engine, int r, const char *what);
 
 /* ---- vanish.c: documents and projects that are gone; sync thread ---- */

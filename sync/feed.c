@@ -300,6 +300,19 @@ static int reread(struct engine *engine, const char *project, const char *id)
 	return r < 0 && r != -EBADMSG ? r : put(engine, project, bson.data, bson.len);
 }
 
+int feed_reread(struct engine *engine, const char *project, const char *repre)
+{
+	int r = engine->store ? index_begin(engine->index) : -ENOTCONN;
+
+	if (r < 0)
+		return r;
+	r = reread(engine, project, repre);
+	if (r == 0)
+		return index_commit(engine->index);
+	index_rollback(engine->index);
+	return r;
+}
+
 static int reread_truth(struct engine *engine, const char *project, const char *key)
 {
 	struct truth truth = { .size = -1 };

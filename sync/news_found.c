@@ -7,7 +7,6 @@
 
 #include "sync/base/clock.h"
 #include "sync/base/log.h"
-#include "sync/republish.h"
 
 #define NAMED_MAX 5 /* in the log */
 
@@ -73,7 +72,7 @@ static void say(const struct engine *engine, const struct found *found)
 		    found->rel,
 		    fate                              ? fate
 		    : object->state == OBJECT_MISSING ? "removed"
-						      : "edited",
+						      : "found to be another one",
 		    object->who ? " by " : "", object->who ? object->who : "",
 		    when[0] ? " at " : "", when);
 }
@@ -115,19 +114,70 @@ static void learn(struct engine *engine, const struct found *found,
 		return;
 	truth.project = strdup(found->project);
 	truth.key = strdup(found->key);
-	if (truth.project && truth.key && republish_sign(path, false, &truth) == 0 &&
+	if (truth.project && truth.key &&
+	    truth_files_copy(&found->signature.files, &truth.files) == 0 &&
+	    truth_files_copy(&found->signature.before, &truth.before) == 0 &&
 	    truth_set_remote(&truth, engine->config->remote_site, found->object.id,
 			     found->object.revision) == 0)
 		outbox_rows_add_truth(rows, &truth, false);
 }
 
+/* Where the store does not tell of each change, the documents may be others than we know, of a newer publish. ASKED: which
+ * was asked for last, as a sequence is one. */
+static int ask_documents(struct engine *engine, const struct index_path *path,
+			 char **asked)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < path->n_records; i++) {
+		const struct index_record *record = &path->records[i];
+		char *repre = strf("%s/%s", record->project, record->repre);
+
+		if (!str_is_same(repre, *asked))
+			r = feed_reread(engine, record->project, record->repre);
+		free(*asked);
+		*asked = repre;
+	}
+	return r;
+}
+
+/* As the documents are now: it is of a newer publish, and not another one than was published. */
+static bool is_of_newer(const struct engine *engine, const struct index_path *path,
+			const struct index_object *found)
+{
+	const struct provider_object object = { .id = found->id,
+						.revision = found->revision,
+						.size = found->size,
+						.mtime_ns = found->mtime_ns,
+						.digest = found->digest };
+
+	return found->state == OBJECT_DIFFERENT && path->truth.size < 0 &&
+	       survey_judge(engine, path, &object) != OBJECT_DIFFERENT;
+}
+
+/* The path as it is; where trouble was found, with its documents read again. */
+static int load(struct engine *engine, const struct found *found, char **asked,
+		struct index_path *ret)
+{
+	int r = index_find_path(engine->index, found->root, found->rel, ret);
+
+	if (r != 0 || !is_trouble(&found->object))
+		return r;
+	r = ask_documents(engine, ret, asked);
+	if (r < 0)
+		log_debug("cannot read the documents of '%s': %s", found->rel,
+			  error_text(NULL, r));
+	index_path_done(ret);
+	return index_find_path(engine->index, found->root, found->rel, ret);
+}
+
 /* 1 where it is trouble that nobody knew of. */
-static int apply(struct engine *engine, const struct found *found,
+static int apply(struct engine *engine, const struct found *found, char **asked,
 		 struct outbox_rows *rows)
 {
 	struct index_path path = { 0 };
 	bool was_trouble, is_believed, is_unsure;
-	int r = index_find_path(engine->index, found->root, found->rel, &path);
+	int r = load(engine, found, asked, &path);
 
 	if (r != 0)
 		return r == INDEX_NONE ? 0 : r;
@@ -136,7 +186,9 @@ static int apply(struct engine *engine, const struct found *found,
 		return 0;
 	}
 	was_trouble = is_trouble(&path.object);
-	is_believed = !is_trouble(&found->object) || is_confirmed(engine, found, &path);
+	is_believed = !is_trouble(&found->object) ||
+		      (is_confirmed(engine, found, &path) &&
+		       !is_of_newer(engine, &path, &found->object));
 	/* what cannot be told from outside clears nothing that a reading has shown */
 	is_unsure = was_trouble && found->object.state == OBJECT_UNKNOWN;
 	if (!is_believed)
@@ -159,6 +211,7 @@ static void note_twins(struct engine *engine, const struct found *found)
 
 void news_found(struct engine *engine, const struct errand *errand)
 {
+	_cleanup_(freep) char *asked = NULL;
 	struct outbox_rows rows = { 0 };
 	int n = 0;
 
@@ -168,7 +221,7 @@ void news_found(struct engine *engine, const struct errand *errand)
 		if (errand->found[i].has_twins)
 			note_twins(engine, &errand->found[i]);
 		if (errand->found[i].is_news)
-			r = apply(engine, &errand->found[i], &rows);
+			r = apply(engine, &errand->found[i], &asked, &rows);
 
 		if (r < 0)
 			log_error("cannot note the object of '%s': %s",

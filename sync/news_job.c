@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sync/base/clock.h"
+#include "sync/republish.h"
 
 void news_errand_free(void *data)
 {
@@ -26,6 +27,7 @@ void news_errand_free(void *data)
 		free(errand->found[i].project);
 		free(errand->found[i].key);
 		index_object_done(&errand->found[i].object);
+		truth_done(&errand->found[i].signature);
 	}
 	free(errand->suspects);
 	free(errand->changes);
@@ -115,6 +117,8 @@ int news_take_finding(void *context, const struct survey_finding *finding)
 		found->project = news_copy(finding->path->records[0].project, &r);
 		found->key = news_copy(finding->path->records[0].key, &r);
 	}
+	if (r == 0 && finding->is_learnt)
+		r = republish_sign(finding->path, false, &found->signature);
 	return r < 0 ? r : index_object_copy(&finding->object, &found->object);
 }
 

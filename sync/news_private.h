@@ -28,6 +28,8 @@ struct found {
 	char *rel, *project, *key;
 	struct index_object object;
 	bool is_learnt;
+	struct truth
+		signature; /* then: the files of which the record is, as they were when the remote was asked */
 	bool is_news, has_twins;
 };
 

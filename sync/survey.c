@@ -76,7 +76,8 @@ struct look {
 	struct provider_trace trace;
 	enum index_object_state state;
 	int n_twins;
-	int64_t begun_ms; /* wall time */
+	int64_t begun_ms;    /* wall time */
+	uint64_t generation; /* of the index, before the folder was listed */
 };
 
 static void look_done(struct look *look)
@@ -209,12 +210,24 @@ static int tell(const struct look *look)
 	return look->survey->fn(look->survey->context, &finding);
 }
 
+/* A newer publish took the path, perhaps since the folder was listed: then that shows what was there before. */
+static bool is_outdated(const struct look *look)
+{
+	return look->path.former.files.n &&
+	       index_generation(look->survey->engine->index) != look->generation;
+}
+
 /* LISTED: what a listing shows under the name; NULL: nothing. */
 static int look_at(struct look *look, const struct provider_object *listed)
 {
 	int r;
 
-	if (listed) {
+	if (listed && is_outdated(look)) {
+		look->n_twins = listed->n_twins;
+		r = stat_object(look);
+		if (r == 0)
+			r = look->object.id ? judge(look) : find_missing(look);
+	} else if (listed) {
 		look->object = *listed;
 		look->n_twins = listed->n_twins;
 		look->object.id = strdup(listed->id);
@@ -271,9 +284,10 @@ struct listing {
 	const struct survey *survey;
 	int root;
 	const char *folder;
-	struct map names; /* name -> struct listed */
-	int64_t begun_ms; /* wall time */
-	char **published; /* names of files that the index has there */
+	struct map names;    /* name -> struct listed */
+	int64_t begun_ms;    /* wall time */
+	uint64_t generation; /* of the index then */
+	char **published;    /* names of files that the index has there */
 	size_t n_published, cap;
 };
 
@@ -350,7 +364,8 @@ static int look_at_published(struct listing *listing, const char *name)
 	_cleanup_(look_done) struct look look = { .survey = listing->survey,
 						  .root = listing->root,
 						  .rel = rel,
-						  .begun_ms = listing->begun_ms };
+						  .begun_ms = listing->begun_ms,
+						  .generation = listing->generation };
 	bool is_object = listed && !listed->is_folder;
 	int r;
 
@@ -402,9 +417,11 @@ int survey_folder(const struct survey *survey, int root, const char *folder)
 	struct engine *engine = survey->engine;
 	struct provider_ref ref = { .root = roots_name(engine->roots, root),
 				    .path = folder };
-	int r = engine->provider->ops->list(engine->provider, &ref, take, &listing,
-					    survey->call);
+	int r;
 
+	listing.generation = index_generation(engine->index);
+	r = engine->provider->ops->list(engine->provider, &ref, take, &listing,
+					survey->call);
 	/* a folder that is gone holds nothing; that the root is there was looked at */
 	if (r != 0 && r != PROVIDER_GONE)
 		return r;

@@ -151,14 +151,18 @@ def test_tries_are_counted_by_both(world, studio):
     stock.end()
 
 
-def test_what_the_other_sends_anew_is_never_mistaken(world, studio, home):
-    """A version is published again, with new file ids, and goes over the old object: the new bytes are read at home, as
-    no person changed anything."""
+@pytest.mark.parametrize('is_alone', [True, False])
+def test_what_is_published_anew(world, studio, home, is_alone):
+    """A version is published again, with new file ids, and the stock server sends it over the old object, alone or beside
+    sitefs: the new bytes are read at home, as no person changed anything."""
+    world.configure(settings=PATIENT)
     old, new = studio.write('shot/a', size=3000), random_bytes('new', 4000)
     doc = make_document('shot/a', {'studio': recorded(), REMOTE: {}})
     world.import_docs(doc)
     with serve(world, studio):
         wait_until(lambda: world.is_recorded('shot/a', REMOTE), 'it sends it')
+        if not is_alone:
+            studio.sync()
         home.mount()
         wait_until(lambda: home.shown('shot') == ['a'], 'it is listed')
         assert home.read('shot/a') == old
