@@ -280,6 +280,9 @@ static void handle_object(struct engine *engine, struct mail *mail)
 		not_answered(engine, plan, mail);
 		return;
 	}
+	/* first the truth record: else who fetches at once compares with the one of before */
+	if (mail->flag && engine->store)
+		outbox_replay(engine);
 	r = index_begin(engine->index);
 	if (r == 0)
 		r = index_put_object(engine->index, mail->root, mail->rel, &mail->object,
@@ -303,6 +306,7 @@ static void run_object(struct job *job)
 	engine_call_begin(engine, &check->call);
 	if (mail) {
 		mail->result = ask_object(check, mail);
+		mail->flag = check->is_accept;
 		mail->text =
 			strdup(error_text(&check->call.provider.error, mail->result));
 	}
