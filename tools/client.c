@@ -173,13 +173,13 @@ static int say_which(struct cli *cli, const struct found *found)
 			buf_str(&list));
 }
 
-static int say_none(struct cli *cli)
+static int say_none(struct cli *cli, const char *state_dir)
 {
-	if (cli->state_dir)
+	if (state_dir)
 		return cli_fail(cli, EXIT_NO_DAEMON,
 				"no daemon of state folder %s is running: start one with "
 				"'sitefs mount' or 'sitefs sync'",
-				cli->state_dir);
+				state_dir);
 	return cli_fail(cli, EXIT_NO_DAEMON,
 			"no daemon is running: start one with 'sitefs mount' or "
 			"'sitefs sync'");
@@ -198,10 +198,10 @@ static int choose(struct client *client, struct found *found)
 
 	if (cli->state_dir) {
 		choose_by_state(found, cli->state_dir);
-		return found->chosen ? 0 : say_none(cli);
+		return found->chosen ? 0 : say_none(cli, cli->state_dir);
 	}
 	if (!found->n || !found->list)
-		return say_none(cli);
+		return say_none(cli, state && state[0] ? state : NULL);
 	if (is_path(first))
 		choose_by_path(found, first);
 	if (!found->chosen && is_path(first) && cli->n_args) {
@@ -210,8 +210,12 @@ static int choose(struct client *client, struct found *found)
 		if (client_absolute(cli->args[0], true, &real) == 0)
 			choose_by_path(found, real);
 	}
-	if (!found->chosen && state && state[0])
+	if (!found->chosen && state && state[0]) {
 		choose_by_state(found, state);
+		/* who named a state folder means no other daemon */
+		if (!found->chosen)
+			return say_none(cli, state);
+	}
 	if (!found->chosen && found->n == 1)
 		found->chosen = found->list;
 	return found->chosen ? 0 : say_which(cli, found);
@@ -345,16 +349,16 @@ static int open_known(struct cli *cli, const char *mountpoint, const char *state
 		      struct client *ret)
 {
 	_cleanup_(found_done) struct found found = { 0 };
+	const char *wanted = mountpoint ? mountpoint : state_dir;
 
 	*ret = (struct client){ .cli = cli, .fd = -1, .patience_ms = PATIENCE_MS };
 	if (client_list(&found.list, &found.n) < 0)
 		return 1;
 	for (size_t i = 0; i < found.n; i++) {
 		const struct daemon_facts *facts = &found.list[i];
+		const char *has = mountpoint ? facts->mountpoint : facts->state_dir;
 
-		if (mountpoint
-			    ? facts->mountpoint && !strcmp(facts->mountpoint, mountpoint)
-			    : !strcmp(facts->state_dir, state_dir))
+		if (has && !strcmp(has, wanted))
 			found.chosen = &found.list[i];
 	}
 	if (!found.chosen || runtime_is_stopped(found.chosen))

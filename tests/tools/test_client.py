@@ -161,6 +161,8 @@ def test_several_daemons(home, fake):
     assert b.requests[-1]['paths'] == [f'{home.path}/b']
     assert home.sitefs('status', '/srv/both/x').code == 2
     assert home.sitefs('status', '--state', home.path / 'c').code == 6
+    assert home.sitefs('status', env={'SITEFS_STATE': str(home.path / 'c')}).code == 6, 'nor is another one asked'
+    assert home.ok('status', '--json', 'b/x', env={'SITEFS_STATE': str(home.path / 'c')}).json['active_site'] == 'b'
 
 
 def test_stale_entries_are_removed(home, fake):
