@@ -189,9 +189,10 @@ static int add_site(struct plan *plan, struct json *sites, const char *name,
 static int add_credentials(struct plan *plan, struct json *site)
 {
 	const struct cli_list *keys = &plan->options->credentials;
-	struct json *list = json_array();
+	struct json *list = keys->n > 1 ? json_array() : NULL;
 
-	json_set(site, "credentials_url", list);
+	if (list)
+		json_set(site, "credentials_url", list);
 	for (size_t i = 0; i < keys->n; i++) {
 		_cleanup_(freep) char *path = NULL;
 
@@ -200,7 +201,7 @@ static int add_credentials(struct plan *plan, struct json *site)
 					"there is no key file %s: the admin console of "
 					"Google Cloud makes one for a service account",
 					keys->items[i]);
-		if (keys->n == 1)
+		if (!list)
 			json_set_text(site, "credentials_url", path);
 		else
 			json_append(list, json_text_value(path));
