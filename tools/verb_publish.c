@@ -235,7 +235,7 @@ static int publish(struct cli *cli, const struct publish_request *request)
 	struct error error = { 0 };
 	int code, r;
 
-	code = cli_open_store(cli, request->config, true, &store);
+	code = cli_open_store(cli, request->config, false, &store);
 	if (code)
 		return code;
 	r = publish_run(store, request, &result, &error);
