@@ -7,6 +7,7 @@
 
 #include "fs/handle.h"
 #include "sync/base/beneath.h"
+#include "sync/base/log.h"
 #include "sync/base/path.h"
 
 /* The folder that holds REL, without an inode: for its owner. */
@@ -107,6 +108,10 @@ static int open_named(struct fs *fs, struct inode *inode, struct handle **ret,
 	if (r != 0)
 		return r < 0 && r != -ENODATA ? r : -EIO;
 	setup.size = node.size;
+	/* nobody's read will ever ask for its bytes; where nothing is kept it is as empty all the same */
+	if (node.size == 0 && hydrate_fetch(fs->hydrator, facts.root, source, POOL_READ,
+					    DOC_PRIORITY_DEFAULT) < 0)
+		log_debug("'%s' is empty and is not kept here", source);
 	return handle_new(&fs->inodes, inode, &setup, ret);
 }
 

@@ -110,3 +110,13 @@ def test_mmap_of_a_cold_large_file(world, home):
     with open(home.mnt / 'shot/a.bin', 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         assert mapped[8 << 20:(8 << 20) + 100] == data[8 << 20:(8 << 20) + 100]
         assert bytes(mapped) == data
+
+
+def test_an_empty_file_arrives_when_it_is_opened(world, home):
+    """No read ever asks for its bytes."""
+    world.publish(REL, size=0)
+    home.mount()
+    assert home.state(REL) == 'remote' and home.read(REL) == b''
+    home.wait_state(REL, 'local')
+    assert home.on_disk(REL) == b''
+    wait_until(lambda: world.is_recorded(REL, 'local_0'), 'it is recorded')
