@@ -57,6 +57,9 @@ int engine_wait_ready(struct engine *engine,
  * failed or could not be recorded goes to ret_failed. A site fault or lost root ends it too: positive
  * provider_outcome, -ESTALE (lost root), with ERROR; -EHOSTUNREACH: store away. */
 int engine_wait_idle(struct engine *engine, int64_t *ret_failed, struct error *error);
+/* Looks at the store now: what others have written by then is known and decided, as far as a change feed has brought it,
+ * when this returns. After some seconds it does so anyway. Any thread but the sync thread. */
+void engine_catch_up(struct engine *engine);
 /* Ends threads and transfers; staged ranges and outbox stay for the next start. Callable from a signal-handling
  * thread; idempotent. */
 void engine_stop(struct engine *engine);

@@ -245,6 +245,7 @@ struct store_ops {
 struct store {
 	const struct store_ops *ops;
 	int64_t poll_ms; /* watch() where there is no change feed; 0: each call looks */
+	bool looks_now;  /* the next watch() does, whatever poll_ms says */
 	const char *sites
 		[2]; /* whose waiting entries watch() finds there, or NULL. Borrowed */
 	int64_t takeover_ms; /* by this process's own monotonic clock */

@@ -327,8 +327,9 @@ int store_mongo_poll_look(struct store_mongo *s, struct store_mongo_poll *poll,
 	int64_t now = clock_mono_ms();
 	int r;
 
-	if (now < poll->due_ms)
+	if (now < poll->due_ms && !s->store.looks_now)
 		return 0;
+	s->store.looks_now = false;
 	if (now >= poll->sweep_ms)
 		return STORE_TOKEN_LOST;
 	poll->due_ms = now + s->store.poll_ms;

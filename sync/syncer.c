@@ -177,6 +177,20 @@ static void serve_store(struct engine *engine, int64_t timeout_ms)
 		feed_lost(engine, r, "cannot use the store");
 }
 
+static void handle_catch_up(struct engine *engine, struct mail *mail)
+{
+	if (engine->store)
+		engine->store->looks_now = true;
+	serve_store(engine, 0);
+	syncer_decide_dirty(engine);
+}
+
+void engine_catch_up(struct engine *engine)
+{
+	engine_post(engine, mail_new(handle_catch_up, 0, NULL));
+	engine_await_mail(engine);
+}
+
 void syncer_pump(struct engine *engine)
 {
 	handle_mail(engine);

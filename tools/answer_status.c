@@ -176,6 +176,9 @@ void answer_status(struct answer *answer)
 
 /* ---- drain ---- */
 
+/* So often it has to be quiet, ten times a second: a change feed tells within a second. */
+#define DRAIN_LOOKS 10
+
 /* Files that have not arrived yet: those under way, and those that wait for their turn or to be settled. */
 static int64_t count_rest(const struct engine_status *status)
 {
@@ -212,20 +215,29 @@ void answer_drain(struct answer *answer)
 				    .it_value.tv_nsec = 1 };
 	_cleanup_(closep) int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	uint64_t ticks;
+	int n_quiet = 0;
 
 	if (timer < 0 || timerfd_settime(timer, 0, &often, NULL) < 0) {
 		server_finish(answer->call, NULL, EXIT_FAILED, strerror(errno));
 		return;
 	}
+	engine_catch_up(answer->engine);
 	while (server_wait(answer->call, timer)) {
 		struct engine_status status;
 		const char *why;
 
 		if (read(timer, &ticks, sizeof(ticks)) < 0)
 			continue;
+		/* what was published just now may be on its way here */
+		if (n_quiet == DRAIN_LOOKS)
+			engine_catch_up(answer->engine);
 		engine_get_status(answer->engine, &status);
 		why = standstill(&status);
-		if (!count_rest(&status) && !status.outbox_waiting) {
+		if (count_rest(&status) || status.outbox_waiting) {
+			n_quiet = 0;
+		} else if (n_quiet++ < DRAIN_LOOKS) {
+			continue;
+		} else {
 			server_finish(answer->call, NULL, EXIT_DONE, NULL);
 			return;
 		}

@@ -108,6 +108,17 @@ def old_documents(world):
     world.hand.send({'insert': 'demo', 'documents': docs})
 
 
+@on_standalone
+def test_standalone_is_looked_at_before_a_drain_ends(world, studio):
+    """What was published a moment ago is sent first, however seldom the store is looked at."""
+    world.configure(loop_delay=3600)
+    studio.mount()
+    data = studio.write('shot/a.exr', size=300_000)
+    studio.publish('shot/a.exr')
+    studio.sitefs('umount', studio.mnt, '--drain')
+    assert world.remote_file('shot/a.exr').read_bytes() == data and world.is_recorded('shot/a.exr', REMOTE)
+
+
 def profiled(world, **filters):
     """What sitefs asked of the project's documents since profiling began."""
     return world.hand.send({'find': 'system.profile', 'batchSize': 100_000, 'filter': {
