@@ -1,11 +1,12 @@
 """The manners of mount and umount: what returns when, and what is left behind."""
 
+import json
 import os
 import pathlib
 import signal
 import subprocess
 
-from harness import SITEFS, STORY_DEADLINE, mounts, read_file, wait_until
+from harness import SITEFS, STORY_DEADLINE, mounts, read_file, wait_until, write_file
 
 
 def mount_in_background(site, *args, check=True):
@@ -204,3 +205,20 @@ def test_several_roots_are_folders(world, studio):
     both.mount('root=tex')
     assert both.shown() == ['wood.tx']
     assert both.info('wood.tx')['path'] == str(both.mnt / 'wood.tx')
+
+
+def test_publish_makes_no_store(world, studio):
+    """One that is missing would be taken for the studio's."""
+    studio.write('a.exr')
+    missing = world.dir / 'elsewhere.db'
+    result = studio.run('publish', '--store', f'sqlite:{missing}', '--project', 'demo', studio.root / 'a.exr')
+    assert result.code == 10 and 'sitefs init' in result.err and not missing.exists(), result
+
+
+def test_init_writes_one_key_file_once(world, studio):
+    key, folder = world.dir / 'key.json', world.dir / 'fresh'
+    write_file(key, b'{}')
+    studio.sitefs('init', folder, '--active', 'studio', '--root', f'work={studio.root}', '--remote', 'gdrive',
+                  '--remote-root', 'work=/My Drive/Show', '--credentials', key, '--store', world.store)
+    pairs = json.loads((folder / 'gdrive.json').read_text(encoding='utf-8'), object_pairs_hook=list)
+    assert pairs[0][1].count(('credentials_url', str(key))) == 1 and len(dict(pairs[0][1])) == len(pairs[0][1])
