@@ -35,6 +35,7 @@ static void free_file(struct hydrate_file *file)
 	free(file->rel);
 	free(file->key);
 	free(file->more);
+	mutex_done(&file->room);
 	free(file);
 }
 
@@ -80,6 +81,7 @@ static struct hydrate_file *new_file(struct hydrator *hydrator, int root, const 
 		return NULL;
 	file->hydrator = hydrator;
 	file->refs = 1;
+	mutex_init(&file->room);
 	file->root = root;
 	file->rel = strdup(rel);
 	file->key = key_of(root, rel);

@@ -126,34 +126,38 @@ static int64_t reserve_of(const struct hydrate_file *file)
 	return reserve;
 }
 
+/* For all of the file, so that nothing is begun that the disk cannot hold. */
+static int allocate(struct hydrate_file *file) REQUIRES(&file->room)
+{
+	struct hydrator *hydrator = file->hydrator;
+	int64_t missing;
+	int r;
+
+	if (file->is_allocated)
+		return 0;
+	mutex_lock(&hydrator->lock);
+	missing = file->size - rangemap_total(&file->present);
+	mutex_unlock(&hydrator->lock);
+	r = staging_check_room(file->staging, missing, reserve_of(file));
+	if (r == 0)
+		r = staging_allocate(file->staging);
+	file->is_allocated = r == 0;
+	return r;
+}
+
 /* The background leaves the reserve free and takes its room at once; people may use the reserve. */
 static int take_room(struct hydrate_work *work, struct range range)
 {
 	struct hydrate_file *file = work->file;
-	struct hydrator *hydrator = file->hydrator;
-	int64_t missing;
-	bool is_allocated;
 	int r;
 
 	if (work->kind != HYDRATE_SLOT)
 		return staging_check_room(file->staging, range.end - range.start,
 					  work->kind == HYDRATE_LANE ? 0
 								     : reserve_of(file));
-	mutex_lock(&hydrator->lock);
-	is_allocated = file->is_allocated;
-	missing = file->size - rangemap_total(&file->present);
-	file->is_allocated = true;
-	mutex_unlock(&hydrator->lock);
-	if (is_allocated)
-		return 0;
-	r = staging_check_room(file->staging, missing, reserve_of(file));
-	if (r == 0)
-		r = staging_allocate(file->staging);
-	if (r < 0) {
-		mutex_lock(&hydrator->lock);
-		file->is_allocated = false;
-		mutex_unlock(&hydrator->lock);
-	}
+	mutex_lock(&file->room);
+	r = allocate(file);
+	mutex_unlock(&file->room);
 	return r;
 }
 

@@ -88,17 +88,18 @@ struct hydrate_file {
 	char *rel, *key;
 	int root;
 	int refs;
-	int64_t size, mtime_ns; /* as shown */
+	int64_t size, mtime_ns;              /* as shown */
+	struct mutex room;                   /* taken before the hydrator's */
+	bool is_allocated GUARDED_BY(&room); /* room for the whole file is taken */
 	enum hydrate_phase phase;
 	bool is_listed;   /* in the hydrator's table (one reference) */
 	bool is_small;    /* verified before the first reply */
 	bool is_keepable; /* the root can be written */
 	bool is_verified;
 	bool is_cramped; /* no room for all of it: not tried again because somebody reads */
-	bool is_allocated; /* room for the whole file is taken */
-	bool has_timer;    /* in the timer's list (one reference) */
-	bool is_idle;      /* closed, lingers until idle_until_ms */
-	bool is_chained;   /* somebody will plan it soon (one reference) */
+	bool has_timer;  /* in the timer's list (one reference) */
+	bool is_idle;    /* closed, lingers until idle_until_ms */
+	bool is_chained; /* somebody will plan it soon (one reference) */
 
 	/* set by who prepares, fixed from READY on */
 	struct index_path facts;
