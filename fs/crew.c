@@ -2,16 +2,15 @@
 #include "fs/crew.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "sync/base/clock.h"
 #include "sync/base/lock.h"
+#include "sync/base/proc.h"
 
 #define WORKERS 10
 #define TICK_MS 4
@@ -180,19 +179,11 @@ static void *work(void *context)
 static bool is_asleep(const struct worker *worker)
 {
 	char path[64], text[256];
-	_cleanup_(closep) int fd = -1;
 	const char *state;
-	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
 		 atomic_load(&worker->tid));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return true;
-	text[n] = '\0';
-	state = strrchr(text, ')');
-	return !state || strncmp(state, ") R", 3) != 0;
+	return proc_stat(path, text, sizeof(text), &state) < 0 || state[0] != 'R';
 }
 
 struct look {

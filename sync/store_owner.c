@@ -2,35 +2,18 @@
 #include "sync/store_owner.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "sync/base/buf.h"
-#include "sync/base/cleanup.h"
+#include "sync/base/proc.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define PID_SPACE "/proc/self/ns/pid"
 
-/* Files of proc have no size to go by; these are short and come in one piece. */
-static int read_proc(const char *path, char *ret, size_t size)
-{
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, ret, size - 1);
-	if (n < 0)
-		return -errno;
-	ret[n] = 0;
-	return 0;
-}
-
-/* proc(5), stat: field 3 is the state, field 22 the start in clock ticks after the boot. The name in
- * field 2 may hold anything. A zombie is -ESRCH. */
+/* Field 3 is the state, field 22 the start in clock ticks after the boot. A zombie is -ESRCH. */
 static int read_start(int64_t pid, int64_t *ret)
 {
 	char path[64], text[1024];
@@ -38,17 +21,18 @@ static int read_start(int64_t pid, int64_t *ret)
 	int r;
 
 	snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
-	r = read_proc(path, text, sizeof(text));
+	r = proc_stat(path, text, sizeof(text), &at);
 	if (r < 0)
 		return r;
-	at = strrchr(text, ')');
-	if (at && (strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0))
+	if (at[0] == 'Z' || at[0] == 'X')
 		return -ESRCH;
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
+	for (int field = 3; at && field < 22; field++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
 	if (!at)
 		return -EIO;
-	*ret = strtoll(at + 1, NULL, 10);
+	*ret = strtoll(at, NULL, 10);
 	return 0;
 }
 
@@ -58,7 +42,7 @@ int store_owner_self(struct store_owner *ret)
 	struct stat st;
 	int r;
 
-	r = read_proc(BOOT_ID, self.boot, sizeof(self.boot));
+	r = proc_read(BOOT_ID, self.boot, sizeof(self.boot));
 	if (r < 0)
 		return r;
 	self.boot[strcspn(self.boot, "\n/")] = 0;

@@ -15,6 +15,7 @@
 #include "sync/base/beneath.h"
 #include "sync/base/buf.h"
 #include "sync/base/path.h"
+#include "sync/base/proc.h"
 
 #define FACTS_MAX (64 << 10)
 
@@ -199,22 +200,14 @@ int runtime_connect(const struct daemon_facts *facts)
 	return connect_in(dir_fd, name);
 }
 
-/* proc(5), stat: the state follows the name, which may hold anything. */
 bool runtime_is_stopped(const struct daemon_facts *facts)
 {
 	char path[64], text[256];
-	_cleanup_(closep) int fd = -1;
 	const char *state;
-	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)facts->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	state = strrchr(text, ')');
-	return state && (strncmp(state, ") T", 3) == 0 || strncmp(state, ") t", 3) == 0);
+	return proc_stat(path, text, sizeof(text), &state) == 0 &&
+	       (state[0] == 'T' || state[0] == 't');
 }
 
 static int listen_in(int dir_fd, const char *name, struct error *error)
