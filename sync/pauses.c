@@ -34,11 +34,6 @@ void pauses_done(struct pauses *pauses)
 	mutex_done(&pauses->lock);
 }
 
-static bool is_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* ---- in the journal ---- */
 
 static void add_escaped(struct buf *buf, char kind, const char *text)
@@ -155,7 +150,7 @@ int pauses_load(struct pauses *pauses, struct journal *journal)
 
 static bool is_same_extent(const struct pause *a, const struct pause *b)
 {
-	return is_text(a->project, b->project) && is_text(a->rel, b->rel) &&
+	return str_is_same(a->project, b->project) && str_is_same(a->rel, b->rel) &&
 	       (!a->rel || a->root == b->root);
 }
 
@@ -199,7 +194,7 @@ static bool is_within(const struct pause *pause, const struct pause *extent)
 {
 	if (!(pause->directions & extent->directions))
 		return false;
-	if (extent->project && !is_text(pause->project, extent->project))
+	if (extent->project && !str_is_same(pause->project, extent->project))
 		return false;
 	return !extent->rel || (pause->rel && pause->root == extent->root &&
 				path_is_below(pause->rel, extent->rel));
@@ -256,7 +251,7 @@ bool pauses_hold(struct pauses *pauses, const char *project, int root, const cha
 		const struct pause *pause = &pauses->list[i];
 
 		is_held = (pause->directions & direction) &&
-			  (!pause->project || is_text(pause->project, project)) &&
+			  (!pause->project || str_is_same(pause->project, project)) &&
 			  (!pause->rel ||
 			   (pause->root == root && path_is_below(rel, pause->rel)));
 	}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sync/base/buf.h"
 #include "sync/base/path.h"
 #include "sync/bson_check.h"
 #include "sync/bson_id.h"
@@ -11,17 +12,12 @@
 #include "sync/bson_write.h"
 #include "sync/store.h"
 
-static bool is_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static bool is_id(const struct bson_walk *walk, const char *id)
 {
 	char hex[25];
 
 	if (id[0] == '=')
-		return is_text(bson_get_text(&walk->it), id + 1);
+		return str_is_same(bson_get_text(&walk->it), id + 1);
 	if (bson_iter_type(&walk->it) != BSON_TYPE_OID)
 		return false;
 	bson_oid_to_string(bson_iter_oid(&walk->it), hex);
@@ -65,7 +61,7 @@ static void file_compare(const struct bson_walk *file, const struct store_wanted
 			*ret_id |= wanted->id && is_id(&walk, wanted->id);
 		} else if (strcmp(walk.key, "path") == 0 && !has_path) {
 			has_path = true;
-			*ret_path |= is_text(bson_get_text(&walk.it), wanted->path);
+			*ret_path |= str_is_same(bson_get_text(&walk.it), wanted->path);
 		}
 	}
 }
@@ -103,7 +99,7 @@ bool store_is_representation(const struct buf *doc)
 	bson_walk_init(&walk, doc->data, doc->len);
 	while (bson_walk_next(&walk))
 		if (strcmp(walk.key, "type") == 0)
-			return is_text(bson_get_text(&walk.it), "representation");
+			return str_is_same(bson_get_text(&walk.it), "representation");
 	return false;
 }
 
@@ -174,7 +170,7 @@ struct store_entry *store_entries_find(const struct store_entries *entries,
 				       const char *name)
 {
 	for (size_t i = 0; i < entries->n; i++)
-		if (is_text(entries->list[i].name, name))
+		if (str_is_same(entries->list[i].name, name))
 			return &entries->list[i];
 	return NULL;
 }

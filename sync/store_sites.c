@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sync/base/buf.h"
 #include "sync/base/map.h"
 #include "sync/base/path.h"
 #include "sync/bson_id.h"
@@ -11,11 +12,6 @@
 #include "sync/bson_write.h"
 #include "sync/doc.h"
 #include "sync/store_entries.h"
-
-static bool is_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
 
 /* ---- one entry ---- */
 
@@ -57,7 +53,7 @@ static bool is_as_decided(const struct store_entry *entry, const struct record *
 	struct state state = entry_state(entry);
 
 	if ((int)state.presence != record->had_presence ||
-	    !is_text(state.id, record->had_id))
+	    !str_is_same(state.id, record->had_id))
 		return false;
 	return state.presence != DOC_PRESENT ||
 	       state.created_ms == record->had_created_ms ||
@@ -148,7 +144,7 @@ static size_t remove_entries(struct store_entries *entries, const char *name)
 	size_t n = 0;
 
 	for (size_t i = entries->n; i-- > 0;) {
-		if (!is_text(entries->list[i].name, name))
+		if (!str_is_same(entries->list[i].name, name))
 			continue;
 		store_entries_remove(entries, i);
 		n++;
@@ -297,7 +293,7 @@ static int edit_entries(struct store_entries *entries, const struct site_edit *e
 	for (size_t i = 0; i < entries->n; i++) {
 		bool is_changed;
 
-		if (!is_text(entries->list[i].name, edit->site))
+		if (!str_is_same(entries->list[i].name, edit->site))
 			continue;
 		r = edit_entry(&entries->list[i], edit, &is_changed);
 		if (r < 0)
