@@ -154,9 +154,7 @@ static int put_truth(struct check *check, bool replace)
 	truth.digest = check->digest;
 	r = truth.project && truth.key ? 0 : -ENOMEM;
 	if (r == 0)
-		r = truth_files_copy(&check->signature.files, &truth.files);
-	if (r == 0)
-		r = truth_files_copy(&check->signature.before, &truth.before);
+		r = truth_copy_files(&check->signature, &truth);
 	if (r == 0)
 		r = truth_set_remote(&truth, engine->config->remote_site,
 				     check->object.id, check->object.revision);

@@ -115,8 +115,7 @@ static void learn(struct engine *engine, const struct found *found,
 	truth.project = strdup(found->project);
 	truth.key = strdup(found->key);
 	if (truth.project && truth.key &&
-	    truth_files_copy(&found->signature.files, &truth.files) == 0 &&
-	    truth_files_copy(&found->signature.before, &truth.before) == 0 &&
+	    truth_copy_files(&found->signature, &truth) == 0 &&
 	    truth_set_remote(&truth, engine->config->remote_site, found->object.id,
 			     found->object.revision) == 0)
 		outbox_rows_add_truth(rows, &truth, false);

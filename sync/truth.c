@@ -58,9 +58,7 @@ int truth_copy(const struct truth *truth, struct truth *ret)
 	};
 
 	if (copy_text(truth->project, &copy.project) < 0 ||
-	    copy_text(truth->key, &copy.key) < 0 ||
-	    truth_files_copy(&truth->files, &copy.files) < 0 ||
-	    truth_files_copy(&truth->before, &copy.before) < 0)
+	    copy_text(truth->key, &copy.key) < 0 || truth_copy_files(truth, &copy) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < truth->n_remotes; i++) {
 		const struct truth_remote *remote = &truth->remotes[i];
@@ -168,6 +166,13 @@ int truth_files_copy(const struct truth_files *files, struct truth_files *ret)
 	return 0;
 }
 
+int truth_copy_files(const struct truth *truth, struct truth *ret)
+{
+	int r = truth_files_copy(&truth->files, &ret->files);
+
+	return r < 0 ? r : truth_files_copy(&truth->before, &ret->before);
+}
+
 /* The part of REF behind "REPRE/", or NULL. */
 static const char *file_of(const char *ref, const char *repre)
 {
@@ -235,11 +240,6 @@ bool truth_same_bytes(const struct truth *a, const struct truth *b)
 	return a->size == b->size && !digest_differs(&a->digest, &b->digest);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static int complete_files(struct truth_files *old, const struct truth *truth,
 			  bool *is_changed)
 {
@@ -287,8 +287,8 @@ int truth_complete(struct truth *old, const struct truth *truth, bool replace,
 		const struct truth_remote *remote = &truth->remotes[i];
 		const struct truth_remote *known = truth_find_remote(old, remote->site);
 
-		if (known && same_text(known->id, remote->id) &&
-		    same_text(known->revision, remote->revision))
+		if (known && str_is_same(known->id, remote->id) &&
+		    str_is_same(known->revision, remote->revision))
 			continue;
 		is_changed = true;
 		r = truth_set_remote(old, remote->site, remote->id, remote->revision);

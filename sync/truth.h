@@ -57,6 +57,8 @@ int truth_set_remote(struct truth *truth, const char *site, const char *id,
 int truth_files_add(struct truth_files *files, const char *repre, const char *file);
 int truth_files_add_ref(struct truth_files *files, const char *ref);
 int truth_files_copy(const struct truth_files *files, struct truth_files *ret);
+/* Both lists of TRUTH, into RET, which has none. 0 or -ENOMEM. */
+int truth_copy_files(const struct truth *truth, struct truth *ret);
 void truth_files_done(struct truth_files *files);
 bool truth_files_have(const struct truth_files *files, const char *repre,
 		      const char *file);
