@@ -190,6 +190,7 @@ static void answer(struct floor *floor, const struct fuse_in_header *header)
 	case FUSE_INTERRUPT:
 		return;
 	default:
+		/* the kernel's word for it: it asks no more, and does it by itself or refuses it */
 		reply(floor, header->unique, -ENOSYS, NULL, 0);
 	}
 }
